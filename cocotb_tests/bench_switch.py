@@ -21,6 +21,7 @@ class Uplink:
 
     native_vlan: int | None = 1
     vlans: object = "all"
+    pvlan: int = 0  # of private VLANs: 0 promiscuous, -1 isolated, else a community
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Station:
     s_channel: int | None = None
     ips: tuple[Any, ...] | None = None
     guards: tuple[str, ...] = ()
+    pvlan: int = 0  # as of the uplink
 
     def __post_init__(self) -> None:
         self.macs = (mac(self.name),) if self.macs is None else self.macs

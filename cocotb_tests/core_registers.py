@@ -59,6 +59,8 @@ def switch_writes(
     stations = {port.number: port for port in switch.ports}
     for number in range(parameters.ports):
         registers = _uplink_registers(switch) if number == UPLINK else _station_registers(stations.get(number))
+        if parameters.private_vlans:
+            registers[regs.PORT_APART] = _kept_from(switch, number)
         base = regs.PORT_BASE + number * regs.PORT_STRIDE
         writes += [Write(base + offset, value) for offset, value in registers.items()]
         schedule = (schedules or {}).get(number, PortSchedule())
@@ -105,6 +107,8 @@ def _check(switch: Any, parameters: CoreParameters) -> None:
     filters = _filters_of(switch)
     if filters is not None and not parameters.pool_filters:
         raise ValueError("the core has no pool filters: POOL_FILTERS is 0")
+    if not parameters.private_vlans and any(one.pvlan for one in (*switch.ports, switch.uplink)):
+        raise ValueError("the core has no private VLANs: PRIVATE_VLANS is 0")
     if filters is not None and (filters.multicast_hash or filters.unicast_hash):
         raise ValueError("the core has no tables of hashes")
     most = max((port.number for port in switch.ports), default=UPLINK)
@@ -127,6 +131,13 @@ def _pools_word(switch: Any) -> int:
         | bool(filters.replication) << regs.CORE_POOLS_REPLICATION_LSB
         | default << regs.CORE_POOLS_DEFAULT_LSB
     )
+
+
+def _kept_from(switch: Any, number: int) -> int:
+    """Return the ports that a port's frames do not leave by: two isolated, or of no common community (docs)."""
+    class_of = {UPLINK: switch.uplink.pvlan} | {port.number: port.pvlan for port in switch.ports}
+    own = class_of.get(number, 0)
+    return _port_bits(other for other, its in class_of.items() if own and its and (own != its or own < 0))
 
 
 def _port_bits(numbers: Iterable[int]) -> int:

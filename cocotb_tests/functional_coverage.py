@@ -45,7 +45,8 @@ UNREACHABLE: dict[str, Unreachable] = {
             ((None, name), LATER)
             for name in ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "LINK_DOWN", "FUNCTION_RESET")
         ),
-        *(((None, name), "reserved") for name in ("PVLAN", "PORT_SECURITY")),
+        ((None, "PVLAN"), "the first shape has no private VLANs: test_private_vlans.py"),
+        ((None, "PORT_SECURITY"), "an adapter's switch learns no addresses that could be too many"),
         *(
             ((mode, name), "the bridge above has the policy and the addresses")
             for mode in ABOVE

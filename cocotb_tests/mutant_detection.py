@@ -37,7 +37,7 @@ from cocotb_tests.traffic import random_frame
 SHAPES = {
     "whole core": CoreParameters(
         ports=5, bus_w=128, priorities=4, ingress_bytes=336, queue_bytes=432, max_frame_bytes=193,
-        mac_entries=12, vlan_entries=5, list_entries=9, pool_filters=1, pause=1,
+        mac_entries=12, vlan_entries=5, list_entries=9, pool_filters=1, pause=1, private_vlans=1,
     ),
     "whole core, 64 bits, 1 queue": CoreParameters(
         ports=3, bus_w=64, priorities=1, ingress_bytes=280, queue_bytes=296, max_frame_bytes=152,

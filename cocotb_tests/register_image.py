@@ -52,6 +52,7 @@ class RegisterImage:
         self._record = tables = self.array[0]
         tables.n_channels = 1
         tables.channel[0].s_vid = DEFAULT_S_VID
+        tables.has_private_ports = parameters.private_vlans
         tables.channel[0].members.word[0] = (1 << parameters.ports) - 1
         for number in range(parameters.ports):
             base = regs.PORT_BASE + number * regs.PORT_STRIDE
@@ -73,7 +74,8 @@ class RegisterImage:
     def is_schedule(self, address: int) -> bool:
         """Tell whether a register says how output queues take turns."""
         offset = (address - regs.PORT_BASE) % regs.PORT_STRIDE
-        return regs.PORT_BASE <= address < regs.VLAN_BASE and offset >= regs.PORT_SCHEDULER
+        of_queues = offset >= regs.PORT_SCHEDULER and offset != regs.PORT_APART
+        return regs.PORT_BASE <= address < regs.VLAN_BASE and of_queues
 
     def fresh_array(self) -> Any:
         """Return the one-element array of TABLES, up to date."""
@@ -159,6 +161,8 @@ class RegisterImage:
         }
         for name, flag in sets.items():
             tables[name].word[0] = int(tables[name].word[0]) & ~(1 << number) | bit(flag) << number
+        apart = self.get(base + regs.PORT_APART) if self.parameters.private_vlans else 0
+        tables.reached[number].word[0] = self._all_ports() & ~apart
         port.port_vlan = self.get(base + regs.PORT_PORT_VLAN) & 0xFFF
         if number == UPLINK:
             # Bit 0 of the untagged sets follows from the native VLAN alone.

@@ -140,10 +140,13 @@ async def reads_are_answered_as_other_words_are_written(dut):
     await bench.start(**{f"s_axil_{name}": 0 for name in INPUTS}, write_hit=1, read_hit=0, read_data=0)
     words = {regs.CORE_BASE + regs.CORE_IDENTIFICATION: regs.CORE_IDENTIFICATION_VALUE_RESET, regs.PORT_BASE: 7}
     # Of a core without features nobody has the register that names them.
-    pools, pause = (getattr(dut, name).value.to_unsigned() for name in ("POOL_FILTERS", "PAUSE"))
+    pools, pause, private = (
+        getattr(dut, name).value.to_unsigned() for name in ("POOL_FILTERS", "PAUSE", "PRIVATE_VLANS")
+    )
     features = regs.CORE_BASE + regs.CORE_FEATURES
     words[features] = pools << regs.CORE_FEATURES_POOL_FILTERS_LSB | pause << regs.CORE_FEATURES_PAUSE_LSB
-    responses = dict.fromkeys(words, OKAY) | {features: OKAY if pools or pause else SLVERR}
+    words[features] |= private << regs.CORE_FEATURES_PRIVATE_VLANS_LSB
+    responses = dict.fromkeys(words, OKAY) | {features: OKAY if pools or pause or private else SLVERR}
     for place, word in words.items():
         for start in range(7):
             await bench.settle(s_axil_rready=1, s_axil_bready=1, s_axil_wstrb=15)
@@ -176,6 +179,9 @@ async def the_core_says_how_large_it_is(dut):
         await bench.next_cycle()
 
 
-@pytest.mark.parametrize(("pools", "pause", "sizes"), [(0, 0, {}), (1, 0, LARGEST), (0, 1, {})])
-def test_axi_lite_registers(simulate, pools, pause, sizes):
-    assert simulate("axi_lite_registers", POOL_FILTERS=pools, PAUSE=pause, **sizes) == 10
+@pytest.mark.parametrize(
+    ("pools", "pause", "private", "sizes"), [(0, 0, 0, {}), (1, 0, 0, LARGEST), (0, 1, 0, {}), (0, 0, 1, {})]
+)
+def test_axi_lite_registers(simulate, pools, pause, private, sizes):
+    features = {"POOL_FILTERS": pools, "PAUSE": pause, "PRIVATE_VLANS": private}
+    assert simulate("axi_lite_registers", **features, **sizes) == 10

@@ -151,11 +151,11 @@ def expected_priority(frame, words):
 @cocotb.test(**LIMIT)
 @cocotb.parametrize(idles=[0.0, 0.5])
 async def the_first_rule_broken_drops(dut, idles):
-    n_ports, priorities, is_built = (
-        getattr(dut, name).value.to_unsigned() for name in ("PORTS", "PRIORITIES", "POOL_FILTERS")
+    n_ports, priorities, is_built, is_private = (
+        getattr(dut, name).value.to_unsigned() for name in ("PORTS", "PRIORITIES", "POOL_FILTERS", "PRIVATE_VLANS")
     )
     bench = ModuleBench(dut, seed=15)
-    inputs = (*MASKS, *LOOKUPS, *(name for name in WIDTHS if name != "port_vlan"), "uplink_vlan")
+    inputs = (*MASKS, *LOOKUPS, *(name for name in WIDTHS if name != "port_vlan"), "uplink_vlan", "apart")
     await bench.start(in_valid=0, **FRAME, **dict.fromkeys(inputs, 0))
     everyone = (1 << n_ports) - 1
     seen, dues, answers = Counter(), deque([None] * (ANSWER_CYCLES + 1)), deque([{}] * ANSWER_CYCLES)
@@ -164,6 +164,8 @@ async def the_first_rule_broken_drops(dut, idles):
         frame, masks, lookups, words = random_inputs(bench, n_ports)
         packed = {name: joined(values, WIDTHS[name]) for name, values in words.items()}
         packed["uplink_vlan"] = packed.pop("port_vlan") & 0xFFF
+        apart = [bench.bits(n_ports) for _ in range(n_ports)]
+        packed["apart"] = joined(apart, n_ports)
         port = frame["in_port"]
         vid = frame["c_tci"] & 0xFFF if frame["in_has_c_tag"] else 0
         has_pools = bool(is_built and frame["in_has_pools"])
@@ -201,6 +203,7 @@ async def the_first_rule_broken_drops(dut, idles):
                 "defaults": masks["default_pool"] if by_pools else masks["default_station"] & reach,
                 "enabled": masks["enable"],
                 "trusting": masks["trusted"],
+                "kept_from": apart[port] if is_private and frame["in_mode"] in (VEB, VEPA) else 0,
                 "targets": lookups["in_targets"] & masks["enable"], "pruned": lookups["in_pruned"],
                 "source_owners": 0 if frame["in_group_source"] else lookups["in_source_owners"],
             }  # fmt: skip
@@ -210,7 +213,7 @@ async def the_first_rule_broken_drops(dut, idles):
     assert len(seen) == 17, seen
 
 
-@pytest.mark.parametrize(("ports", "priorities", "pools"), [(2, 1, 0), (9, 8, 0), (9, 1, 1)])
-def test_classify(simulate, ports, priorities, pools):
+@pytest.mark.parametrize(("ports", "priorities", "pools", "private"), [(2, 1, 0, 0), (9, 8, 0, 1), (9, 1, 1, 1)])
+def test_classify(simulate, ports, priorities, pools, private):
     parameters = {"PORTS": ports, "MAX_FRAME_BYTES": MAX_FRAME_BYTES, "PRIORITIES": priorities, "POOL_FILTERS": pools}
-    assert simulate("classify", **parameters) == 2
+    assert simulate("classify", **parameters, PRIVATE_VLANS=private) == 2

@@ -20,11 +20,16 @@ PARAMETERS = CoreParameters(
     list_entries=32,
 )  # fmt: skip
 WITH_POOLS, WITH_PAUSES = replace(PARAMETERS, pool_filters=1), replace(PARAMETERS, pause=1)
+PRIVATE = replace(PARAMETERS, private_vlans=1)
 PATTERN = 0xA5C3F00D
 
 
 @pytest.mark.usefixtures("quick_build")
-@pytest.mark.parametrize("parameters", [PARAMETERS, WITH_POOLS, WITH_PAUSES], ids=["without", "pools", "pauses"])
+@pytest.mark.parametrize(
+    "parameters",
+    [PARAMETERS, WITH_POOLS, WITH_PAUSES, PRIVATE],
+    ids=["without", "pools", "pauses", "private VLANs"],
+)
 def test_every_address_answers_as_the_map_says(simulator, run_folder, parameters):
     words = {word.address: word for word in all_words(parameters)}
     others = [address for address in range(0, 4 * WORDS, 4) if address not in words]

@@ -13,7 +13,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 VEB, VEPA, VN_TAG, E_TAG = range(4)
 SETS = (
     "untagged", "owners", "accepting", "curious", "defaults", "enabled", "trusting", "source_owners", "targets",
-    "pruned",
+    "pruned", "kept_from",
 )  # fmt: skip
 SCALARS = {
     "in_port": 0, "in_length": 0, "in_reason": 0, "mode": 0, "is_group": 0, "is_link_local": 0, "loops_back": 0,
@@ -38,7 +38,7 @@ def random_inputs(bench, n_ports, n_queues):
     values["by_pools"] = int(values["mode"] == VEB and values["in_port"] == 0 and rng.randrange(3) > 0)
     few = {name: sum(bench.chance(0.25) << port for port in range(n_ports)) for name in SETS}
     for name in ("owners", "curious", "defaults"):
-        if rng.randrange(2):
+        if rng.randrange(4):
             few[name] = rng.choice((0, 1 << rng.randrange(n_ports), 1 << values["in_port"]))
     few["enabled"] = ~few["enabled"] & (1 << n_ports) - 1
     return values, few
@@ -56,6 +56,13 @@ def expected_pools(values, sets):
         chosen = sets["defaults"]
     none = DropReason.NO_DESTINATION if is_group or chosen else DropReason.UNKNOWN_UNICAST
     return chosen & sets["enabled"], none
+
+
+def expected(values, sets, has_pools, is_private):
+    """Return the ports and the reason, those that private VLANs take away left out."""
+    ports, reason = expected_ports(values, sets, has_pools)
+    left = ports & ~sets["kept_from"] if is_private else ports
+    return left, DropReason.PVLAN if ports and not left else reason
 
 
 def expected_ports(values, sets, has_pools):
@@ -97,8 +104,8 @@ def expected_ports(values, sets, has_pools):
 @cocotb.test(**LIMIT)
 @cocotb.parametrize(idles=[0.0, 0.5])
 async def frames_go_to_the_ports_of_the_rules(dut, idles):
-    names = ("PORTS", "PRIORITIES", "BUS_W", "POOL_FILTERS")
-    n_ports, n_priorities, bus_w, has_pools = (getattr(dut, name).value.to_unsigned() for name in names)
+    names = ("PORTS", "PRIORITIES", "BUS_W", "POOL_FILTERS", "PRIVATE_VLANS")
+    n_ports, n_priorities, bus_w, has_pools, is_private = (getattr(dut, name).value.to_unsigned() for name in names)
     bench = ModuleBench(dut, seed=16)
     await bench.start(in_valid=0, **SCALARS, **dict.fromkeys(SETS, 0))
     seen, due, was_valid = Counter(), None, False
@@ -113,7 +120,7 @@ async def frames_go_to_the_ports_of_the_rules(dut, idles):
             found = {name: bench.get(name) for name in due}
             assert found == due, (cycle, found, due)
         if is_valid:
-            ports, reason = expected_ports(values, sets, has_pools)
+            ports, reason = expected(values, sets, has_pools, is_private)
             seen[reason.name] += 1
             above, from_uplink = values["mode"] in (VN_TAG, E_TAG), values["in_port"] == 0
             due = {
@@ -133,10 +140,14 @@ async def frames_go_to_the_ports_of_the_rules(dut, idles):
                 due |= {"strip": 0, "add": values["mode"], "adds_at": 1}
         await bench.next_cycle()
     reasons = {"NONE", "RUNT", "NO_DESTINATION", "UNKNOWN_UNICAST", "SAME_PORT", "VLAN_MEMBER"}
-    assert reasons == set(seen)
+    assert reasons | ({"PVLAN"} if is_private else set()) == set(seen)
     assert min(seen.values()) > 5, seen
 
 
-@pytest.mark.parametrize(("ports", "priorities", "bus_w", "pools"), [(2, 1, 64, 0), (9, 8, 512, 0), (9, 1, 64, 1)])
-def test_forward(simulate, ports, priorities, bus_w, pools):
-    assert simulate("forward", PORTS=ports, BUS_W=bus_w, PRIORITIES=priorities, POOL_FILTERS=pools) == 2
+@pytest.mark.parametrize(
+    ("ports", "priorities", "bus_w", "pools", "private"),
+    [(2, 1, 64, 0, 0), (9, 8, 512, 0, 0), (9, 1, 64, 1, 0), (5, 2, 128, 0, 1), (9, 1, 64, 1, 1)],
+)
+def test_forward(simulate, ports, priorities, bus_w, pools, private):
+    parameters = {"PORTS": ports, "BUS_W": bus_w, "PRIORITIES": priorities, "POOL_FILTERS": pools}
+    assert simulate("forward", **parameters, PRIVATE_VLANS=private) == 2

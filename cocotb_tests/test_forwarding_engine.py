@@ -20,6 +20,7 @@ from tests.oracles.pool_registers import Registers
 
 SMALL = CoreParameters(ports=5, priorities=4, mac_entries=24, vlan_entries=6, list_entries=7)
 WITH_POOLS = replace(SMALL, pool_filters=1)
+PRIVATE = replace(SMALL, private_vlans=1)
 LENGTH_W = 14
 HEADER_BYTES, LOOKUP_CYCLES = 26, 6
 HEADER_WITHOUT_TAGS = 14
@@ -121,6 +122,8 @@ def is_too_long(frame, switch):
 @cocotb.parametrize(mode=MODES, idles=[0.0, 0.5])
 async def frames_are_decided_six_cycles_later(dut, mode, idles):
     bench, parameters = ModuleBench(dut), WITH_POOLS if dut.POOL_FILTERS.value.to_unsigned() else SMALL
+    is_private = dut.PRIVATE_VLANS.value.to_unsigned()
+    parameters = PRIVATE if is_private else parameters
     await bench.start(**IDLE, header_valid=0, header=0, header_info=0)
     rng, seen, n_pools = random.Random(f"{mode} {idles}"), Counter(), 0
     for _ in range(4):
@@ -157,10 +160,12 @@ async def frames_are_decided_six_cycles_later(dut, mode, idles):
     assert seen["NONE"] > 100
     assert len(seen) > 8, seen
     assert (n_pools > 0) == (mode == "veb" and parameters is WITH_POOLS)
+    assert (seen["PVLAN"] > 5) == (mode in ("veb", "vepa") and is_private), seen
 
 
-@pytest.mark.parametrize("of_core", [SMALL, WITH_POOLS], ids=["no pools", "pools"])
+@pytest.mark.parametrize("of_core", [SMALL, WITH_POOLS, PRIVATE], ids=["no options", "pools", "private VLANs"])
 def test_forwarding_engine(simulate, of_core):
-    names = ("ports", "priorities", "mac_entries", "vlan_entries", "list_entries", "max_frame_bytes", "pool_filters")
+    names = ("ports", "priorities", "mac_entries", "vlan_entries", "list_entries", "max_frame_bytes", "pool_filters",
+             "private_vlans")  # fmt: skip
     parameters = {name.upper(): getattr(of_core, name) for name in names}
     assert simulate("forwarding_engine", **parameters) == 8

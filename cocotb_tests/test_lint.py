@@ -11,10 +11,11 @@ from cocotb_tests.places import BENCHES, CHECKERS, RTL
 from cocotb_tests.simulators import Simulator
 
 TOP = "eth_switch_core"
-# Ports, bits of the bus, priorities, and whether pool filters and pauses are built.
+# Ports, bits of the bus, priorities, and whether pool filters, pauses and private VLANs are built.
 SHAPES = [
-    (2, 64, 1, 0, 0), (5, 128, 2, 0, 0), (9, 256, 4, 0, 0), (17, 512, 8, 0, 0), (17, 64, 1, 0, 0), (2, 512, 8, 0, 0),
-    (2, 64, 1, 1, 1), (17, 512, 8, 1, 1), (5, 64, 2, 1, 0), (9, 256, 8, 0, 1),
+    (2, 64, 1, 0, 0, 0), (5, 128, 2, 0, 0, 0), (9, 256, 4, 0, 0, 0), (17, 512, 8, 0, 0, 0), (17, 64, 1, 0, 0, 0),
+    (2, 512, 8, 0, 0, 0), (2, 64, 1, 1, 1, 1), (17, 512, 8, 1, 1, 1), (5, 64, 2, 1, 0, 0), (9, 256, 8, 0, 1, 0),
+    (3, 64, 1, 0, 0, 1),
 ]  # fmt: skip
 MOST_LINES = 400
 
@@ -24,7 +25,7 @@ def sources():
 
 
 def parameters(*shape):
-    return dict(zip(("PORTS", "BUS_W", "PRIORITIES", "POOL_FILTERS", "PAUSE"), shape, strict=True))
+    return dict(zip(("PORTS", "BUS_W", "PRIORITIES", "POOL_FILTERS", "PAUSE", "PRIVATE_VLANS"), shape, strict=True))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

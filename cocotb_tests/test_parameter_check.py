@@ -30,6 +30,7 @@ OUT_OF_BOUNDS = {
     "LIST_ENTRIES": (0, 257),
     "POOL_FILTERS": (-1, 2),
     "PAUSE": (-1, 2),
+    "PRIVATE_VLANS": (-1, 2),
 }
 # What is stored of the longest frame, 12 bytes more than it has without tags, is 24 words and one byte.
 INTO_A_WORD_MORE = {"MAX_FRAME_BYTES": 1525}

@@ -23,7 +23,7 @@ from cocotb_tests.traffic import FIRST_ECID, GROUPS, VLANS, random_frame, statio
 SHAPES = {
     "5 ports": CoreParameters(
         ports=5, bus_w=128, priorities=2, ingress_bytes=2048, queue_bytes=2048, mac_entries=12, vlan_entries=6,
-        list_entries=6, pool_filters=1, pause=1,
+        list_entries=6, pool_filters=1, pause=1, private_vlans=1,
     ),
     "3 ports, the longest frames": CoreParameters(
         ports=3, bus_w=64, priorities=1, ingress_bytes=10240, queue_bytes=10240, max_frame_bytes=9724, mac_entries=12,

@@ -26,6 +26,7 @@ SMALL = CoreParameters(
     list_entries=3,
     pool_filters=1,
     pause=1,
+    private_vlans=1,
 )
 WORDS = all_words(SMALL)
 MAPPED = {word.address: word for word in WORDS}

@@ -23,13 +23,15 @@ MODE_AT, UPLINK_AT, POOLS_AT = (regs.CORE_BASE + at for at in (regs.CORE_MODE, r
 POOLS_ENABLE, POOLS_MASK = 1, 0x1F03
 
 
-def after_reset(n_ports, priorities, pools, pause):
+def after_reset(n_ports, priorities, pools, pause, private):
     words = {MODE_AT: (0, 2), UPLINK_AT: (0, 1)} | ({POOLS_AT: (0, 13)} if pools else {})
     for port in range(n_ports):
         base = regs.PORT_BASE + port * regs.PORT_STRIDE
         words[base + regs.PORT_CONTROL] = (0, CONTROL_BITS + pools)
         if pause:
             words[base + regs.PORT_PAUSE] = (0, 8)
+        if private:
+            words[base + regs.PORT_APART] = (0, n_ports)
         for name, width in WIDTHS.items():
             words[base + OFFSETS[name]] = (regs.PORT_MAX_FRAME_VALUE_RESET if name == "max_frame" else 0, width)
         for queue in range(priorities):
@@ -55,9 +57,14 @@ def expected_outputs(words, n_ports, priorities):
         "quantum": joined(quanta, 16),
         "mode": words[MODE_AT][0],
         "carries_all": words[UPLINK_AT][0],
+        "apart": joined([words.get(apart_of(port), (0, 0))[0] for port in ports], n_ports),
         "paused": joined([paused_queues(of_pause(words, port), priorities) for port in ports], priorities),
         **pool_outputs(words, n_ports),
     }
+
+
+def apart_of(port):
+    return regs.PORT_BASE + port * regs.PORT_STRIDE + regs.PORT_APART
 
 
 def of_pause(words, port):
@@ -93,7 +100,8 @@ def is_shown_at_once(address):
 @cocotb.parametrize(idles=[0.0, 0.7])
 async def registers_are_shown_in_the_next_cycle_or_in_the_one_after(dut, idles):
     n_ports, priorities, *features = (
-        getattr(dut, name).value.to_unsigned() for name in ("PORTS", "PRIORITIES", "POOL_FILTERS", "PAUSE")
+        getattr(dut, name).value.to_unsigned()
+        for name in ("PORTS", "PRIORITIES", "POOL_FILTERS", "PAUSE", "PRIVATE_VLANS")
     )
     bench = ModuleBench(dut, seed=17)
     await bench.start(write_valid=0, write_address=0, write_data=0, read_address=0, read_valid=0)
@@ -142,8 +150,9 @@ async def registers_are_shown_in_the_next_cycle_or_in_the_one_after(dut, idles):
 
 
 @pytest.mark.parametrize(
-    ("ports", "priorities", "pools", "pause"), [(2, 8, 0, 0), (17, 1, 0, 0), (17, 1, 1, 1), (3, 4, 1, 1), (3, 8, 0, 1)]
+    ("ports", "priorities", "pools", "pause", "private"),
+    [(2, 8, 0, 0, 0), (17, 1, 0, 0, 0), (17, 1, 1, 1, 1), (3, 4, 1, 1, 0), (3, 8, 0, 1, 0), (5, 1, 0, 0, 1)],
 )
-def test_switch_control(simulate, ports, priorities, pools, pause):
+def test_switch_control(simulate, ports, priorities, pools, pause, private):
     parameters = {"PORTS": ports, "PRIORITIES": priorities, "POOL_FILTERS": pools, "PAUSE": pause}
-    assert simulate("switch_control", **parameters) == 2
+    assert simulate("switch_control", **parameters, PRIVATE_VLANS=private) == 2

@@ -68,8 +68,9 @@ def test_a_module_whose_parameters_follow_its_name_has_its_ram(tmp_path: Path) -
         ({}, 0),
         ({"POOL_FILTERS": 1}, 1 + 1 + 5 + REGISTER_PORTS),  # on, replication, default port, who takes untagged frames
         ({"PAUSE": 1}, 8 * REGISTER_PORTS),
+        ({"PRIVATE_VLANS": 1}, REGISTER_PORTS * REGISTER_PORTS),
     ],
-    ids=["none", "pools", "pauses"],
+    ids=["none", "pools", "pauses", "private VLANs"],
 )
 def test_features_that_are_not_built_take_no_flip_flop(tmp_path: Path, features: dict[str, int], n_more: int) -> None:
     """Count the registers of mode and ports, and those of each feature."""

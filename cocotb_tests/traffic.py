@@ -104,11 +104,23 @@ def random_pool_filters(rng: random.Random, switch: Switch) -> Switch:
     return replace(switch, ports=ports, pool_filters=filters)
 
 
+def random_classes(rng: random.Random, switch: Switch) -> Switch:
+    """Return the switch with classes of private VLANs: isolated and promiscuous ports, and two communities."""
+    ports = tuple(replace(port, pvlan=rng.choice((0, -1, -1, 1, 2))) for port in switch.ports)
+    return replace(switch, ports=ports, uplink=replace(switch.uplink, pvlan=rng.choice((0, 0, 0, -1, 1))))
+
+
 def random_switch(rng: random.Random, mode: str, shape: Shape) -> Switch:
-    """Return a switch that fits the core; of one with pool filters, they are on three times in four, if the mode is."""
+    """Return a switch that fits the core; of one with pool filters, they are on three times in four, if the mode is.
+
+    Likewise classes of private VLANs where the core has them, whatever the mode.
+    """
     switch = _random_switch(rng, mode, shape)
-    has_pools = getattr(shape, "pool_filters", 0) and mode == "veb" and not rarely(rng, 4)
-    return random_pool_filters(rng, switch) if has_pools else switch
+    if getattr(shape, "pool_filters", 0) and mode == "veb" and not rarely(rng, 4):
+        switch = random_pool_filters(rng, switch)
+    if getattr(shape, "private_vlans", 0) and not rarely(rng, 4):
+        switch = random_classes(rng, switch)
+    return switch
 
 
 def _random_switch(rng: random.Random, mode: str, shape: Shape) -> Switch:

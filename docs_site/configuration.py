@@ -23,7 +23,7 @@ numbers there, with the unit in the attribute's name: bytes, fs (femtoseconds), 
 another name than their attribute; all others have the same.
 """
 # Of names in mappings whose entries are blocks.
-_EXAMPLES = {"agents": "guard", "ports": "adapter", "extenders": "fex0", "vms": "vf1", "hosts": "a"}
+_EXAMPLES = {"agents": "guard", "profiles": "web", "ports": "adapter", "extenders": "fex0", "vms": "vf1", "hosts": "a"}
 _HOSTS = """`xeon_e5_2630v4` is calibrated with measurements ([validation](validation.md)). The others are not: what is
 published are percentiles of the latency of reads, and the cache's size; the rest is as in the calibrated host. Written
 keys win, so another host is the nearest preset with a `read_latency` and a `cache.size` of its own."""

@@ -18,7 +18,8 @@ module axi_lite_registers #(
     parameter VLAN_ENTRIES = 32,
     parameter LIST_ENTRIES = 16,
     parameter POOL_FILTERS = 0,
-    parameter PAUSE = 0
+    parameter PAUSE = 0,
+    parameter PRIVATE_VLANS = 0
 ) (
     input  wire        clk,
     input  wire        reset,
@@ -56,7 +57,7 @@ module axi_lite_registers #(
     localparam [1:0] SLVERR = 2'b10;
     localparam [15:0] TABLES_FROM = `REG_VLAN_BASE;
     localparam [15:0] TABLES_TO = `REG_COUNTER_BASE;
-    localparam HAS_FEATURES = POOL_FILTERS != 0 || PAUSE != 0;
+    localparam HAS_FEATURES = POOL_FILTERS != 0 || PAUSE != 0 || PRIVATE_VLANS != 0;
 
     reg has_address;
     reg has_data;
@@ -131,7 +132,7 @@ module axi_lite_registers #(
         endcase
         if (HAS_FEATURES && {read_address, 2'b00} == `REG_CORE_BASE + `REG_CORE_FEATURES) begin
             own_hit = 1'b1;
-            own_data = {30'd0, PAUSE[0], POOL_FILTERS[0]};
+            own_data = {29'd0, PRIVATE_VLANS[0], PAUSE[0], POOL_FILTERS[0]};
         end
     end
 

@@ -13,7 +13,8 @@ module classify #(
     parameter PORTS = 9,
     parameter MAX_FRAME_BYTES = 1514,
     parameter PRIORITIES = 1,
-    parameter POOL_FILTERS = 0
+    parameter POOL_FILTERS = 0,
+    parameter PRIVATE_VLANS = 0
 ) (
     input  wire                            clk,
     input  wire                            reset,
@@ -62,6 +63,7 @@ module classify #(
     input  wire [11:0]                     uplink_vlan,
     input  wire [PORTS*12-1:0]             vif,
     input  wire [PORTS*20-1:0]             ecid,
+    input  wire [PORTS*PORTS-1:0]          apart,
     // What the tables say of the frame, two cycles later.
     input  wire [PORTS-1:0]                in_members,
     input  wire [PORTS-1:0]                in_untagged,
@@ -95,7 +97,8 @@ module classify #(
     output reg  [PORTS-1:0]                trusting,
     output reg  [PORTS-1:0]                source_owners,    // reachable or not
     output reg  [PORTS-1:0]                targets,          // enabled stations that the outer tag names
-    output reg  [PORTS-1:0]                pruned
+    output reg  [PORTS-1:0]                pruned,
+    output reg  [PORTS-1:0]                kept_from         // ports that private VLANs keep its port from
 );
     localparam LENGTH_W = `LENGTH_W;
     localparam PORT_I_W = `INDEX_W(PORTS);
@@ -154,6 +157,7 @@ module classify #(
     reg [PORTS-1:0] first_promiscuous;
     reg [PORTS-1:0] first_defaults;
     reg [PORTS-1:0] first_trusting;
+    reg [PORTS-1:0] first_kept_from;
 
     // What is known of a frame stays until the next one.
     always @(posedge clk) begin
@@ -203,6 +207,7 @@ module classify #(
             first_promiscuous <= promiscuous;
             first_defaults <= in_by_pools ? default_pool : default_station;
             first_trusting <= trusted;
+            first_kept_from <= (PRIVATE_VLANS != 0) ? apart[in_port*PORTS+:PORTS] : {PORTS{1'b0}};
         end
     end
 
@@ -278,6 +283,7 @@ module classify #(
     reg [PORTS-1:0] second_promiscuous;
     reg [PORTS-1:0] second_defaults;
     reg [PORTS-1:0] second_trusting;
+    reg [PORTS-1:0] second_kept_from;
 
     always @(posedge clk) begin
         if (reset) second_valid <= 1'b0;
@@ -317,6 +323,7 @@ module classify #(
             second_promiscuous <= first_promiscuous;
             second_defaults <= first_defaults;
             second_trusting <= first_trusting;
+            second_kept_from <= first_kept_from;
         end
     end
 
@@ -367,6 +374,8 @@ module classify #(
             source_owners <= second_group_source ? {PORTS{1'b0}} : in_source_owners;
             targets <= in_targets & second_enabled;
             pruned <= in_pruned;
+            // Where the bridge above decides, it knows who may reach whom.
+            kept_from <= bridge_above ? {PORTS{1'b0}} : second_kept_from;
         end
     end
 endmodule

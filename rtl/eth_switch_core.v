@@ -19,7 +19,8 @@ module eth_switch_core #(
     parameter VLAN_ENTRIES = 32,
     parameter LIST_ENTRIES = 16,
     parameter POOL_FILTERS = 0,        // 1: registers choose pools for frames from the uplink
-    parameter PAUSE = 0                // 1: priorities of a port can be paused
+    parameter PAUSE = 0,               // 1: priorities of a port can be paused
+    parameter PRIVATE_VLANS = 0        // 1: registers say by which ports a port's frames do not leave
 ) (
     input  wire                      clk,
     input  wire                      reset,
@@ -86,6 +87,7 @@ module eth_switch_core #(
         .LIST_ENTRIES(LIST_ENTRIES),
         .POOL_FILTERS(POOL_FILTERS),
         .PAUSE(PAUSE),
+        .PRIVATE_VLANS(PRIVATE_VLANS),
         .STORE_BYTES(STORE_BYTES)
     ) checked ();
 
@@ -162,7 +164,8 @@ module eth_switch_core #(
         .VLAN_ENTRIES(VLAN_ENTRIES),
         .LIST_ENTRIES(LIST_ENTRIES),
         .POOL_FILTERS(POOL_FILTERS),
-        .PAUSE(PAUSE)
+        .PAUSE(PAUSE),
+        .PRIVATE_VLANS(PRIVATE_VLANS)
     ) registers (
         .clk(clk),
         .reset(reset),
@@ -218,7 +221,8 @@ module eth_switch_core #(
         .VLAN_ENTRIES(VLAN_ENTRIES),
         .LIST_ENTRIES(LIST_ENTRIES),
         .POOL_FILTERS(POOL_FILTERS),
-        .PAUSE(PAUSE)
+        .PAUSE(PAUSE),
+        .PRIVATE_VLANS(PRIVATE_VLANS)
     ) engine (
         .clk(clk),
         .reset(reset),

@@ -10,7 +10,8 @@ module forward #(
     parameter PORTS = 9,
     parameter BUS_W = 512,
     parameter PRIORITIES = 1,
-    parameter POOL_FILTERS = 0
+    parameter POOL_FILTERS = 0,
+    parameter PRIVATE_VLANS = 0
 ) (
     input  wire                                  clk,
     input  wire                                  reset,
@@ -39,6 +40,7 @@ module forward #(
     input  wire [PORTS-1:0]                      source_owners,
     input  wire [PORTS-1:0]                      targets,
     input  wire [PORTS-1:0]                      pruned,
+    input  wire [PORTS-1:0]                      kept_from,
     output reg                                   valid,    // a frame is decided, once; the rest stays until the next
     output reg  [`INDEX_W(PORTS)-1:0]            port,
     output reg  [`LENGTH_W-1:0]                  length,
@@ -73,6 +75,10 @@ module forward #(
     reg [7:0] reason_if_none;
     reg [7:0] reason_found;
     assign reason = (egress == 0) ? reason_found : `DROP_NONE;
+
+    // Private VLANs take ports away; a frame for which some were chosen has no reason of those before.
+    wire [PORTS-1:0] reached = (PRIVATE_VLANS != 0) ? chosen & ~kept_from : chosen;
+    wire [7:0] own_reason = (PRIVATE_VLANS != 0 && chosen != 0) ? `DROP_PVLAN : reason_if_none;
 
     always @* begin
         chosen = {PORTS{1'b0}};
@@ -127,8 +133,8 @@ module forward #(
                 length <= in_length;
                 words <= {1'b0, in_length[LENGTH_W-1:WORD_SHIFT]} +
                     {{(COUNT_W - 1) {1'b0}}, |in_length[WORD_SHIFT-1:0]};
-                reason_found <= (in_reason == `DROP_NONE) ? reason_if_none : in_reason;
-                egress <= (in_reason == `DROP_NONE) ? chosen : {PORTS{1'b0}};
+                reason_found <= (in_reason == `DROP_NONE) ? own_reason : in_reason;
+                egress <= (in_reason == `DROP_NONE) ? reached : {PORTS{1'b0}};
                 queue <= in_queue;
                 tag_value <= in_tag_value;
                 if (bridge_above) begin

@@ -13,7 +13,8 @@ module forwarding_engine #(
     parameter VLAN_ENTRIES = 32,
     parameter LIST_ENTRIES = 16,
     parameter POOL_FILTERS = 0,
-    parameter PAUSE = 0
+    parameter PAUSE = 0,
+    parameter PRIVATE_VLANS = 0
 ) (
     input  wire                                  clk,
     input  wire                                  reset,
@@ -73,6 +74,7 @@ module forwarding_engine #(
     wire [PORTS*12-1:0] port_vlan;
     wire [PORTS*12-1:0] vif;
     wire [PORTS*20-1:0] ecid;
+    wire [PORTS*PORTS-1:0] apart;
 
     wire [47:0] destination;
     wire [47:0] source;
@@ -148,7 +150,8 @@ module forwarding_engine #(
         .VLAN_ENTRIES(VLAN_ENTRIES),
         .LIST_ENTRIES(LIST_ENTRIES),
         .POOL_FILTERS(POOL_FILTERS),
-        .PAUSE(PAUSE)
+        .PAUSE(PAUSE),
+        .PRIVATE_VLANS(PRIVATE_VLANS)
     ) tables (
         .clk(clk),
         .reset(reset),
@@ -185,6 +188,7 @@ module forwarding_engine #(
         .uplink_vlan(uplink_vlan),
         .vif(vif),
         .ecid(ecid),
+        .apart(apart),
         .scheduler(scheduler),
         .quantum(quantum),
         .paused(paused),
@@ -211,9 +215,10 @@ module forwarding_engine #(
     wire [QUEUE_I_W-1:0] seen_queue;
     wire [`TAG_VALUE_W-1:0] seen_tag_value;
     wire [PORTS-1:0] seen_untagged, seen_owners, seen_accepting, seen_curious, seen_defaults, seen_enabled;
-    wire [PORTS-1:0] seen_trusting, seen_source_owners, seen_targets, seen_pruned;
+    wire [PORTS-1:0] seen_trusting, seen_source_owners, seen_targets, seen_pruned, seen_kept_from;
     classify #(
-        .PORTS(PORTS), .MAX_FRAME_BYTES(MAX_FRAME_BYTES), .PRIORITIES(PRIORITIES), .POOL_FILTERS(POOL_FILTERS)
+        .PORTS(PORTS), .MAX_FRAME_BYTES(MAX_FRAME_BYTES), .PRIORITIES(PRIORITIES), .POOL_FILTERS(POOL_FILTERS),
+        .PRIVATE_VLANS(PRIVATE_VLANS)
     ) classifier (
         .clk(clk),
         .reset(reset),
@@ -260,6 +265,7 @@ module forwarding_engine #(
         .uplink_vlan(uplink_vlan),
         .vif(vif),
         .ecid(ecid),
+        .apart(apart),
         .in_members(members),
         .in_untagged(untagged),
         .in_owners(owners),
@@ -291,11 +297,13 @@ module forwarding_engine #(
         .trusting(seen_trusting),
         .source_owners(seen_source_owners),
         .targets(seen_targets),
-        .pruned(seen_pruned)
+        .pruned(seen_pruned),
+        .kept_from(seen_kept_from)
     );
 
     forward #(
-        .PORTS(PORTS), .BUS_W(BUS_W), .PRIORITIES(PRIORITIES), .POOL_FILTERS(POOL_FILTERS)
+        .PORTS(PORTS), .BUS_W(BUS_W), .PRIORITIES(PRIORITIES), .POOL_FILTERS(POOL_FILTERS),
+        .PRIVATE_VLANS(PRIVATE_VLANS)
     ) forwarder (
         .clk(clk),
         .reset(reset),
@@ -324,6 +332,7 @@ module forwarding_engine #(
         .source_owners(seen_source_owners),
         .targets(seen_targets),
         .pruned(seen_pruned),
+        .kept_from(seen_kept_from),
         .valid(decided_valid),
         .port(decided_port),
         .length(decided_length),

@@ -15,6 +15,7 @@ module parameter_check #(
     parameter LIST_ENTRIES = 16,
     parameter POOL_FILTERS = 0,
     parameter PAUSE = 0,
+    parameter PRIVATE_VLANS = 0,
     parameter STORE_BYTES = 1526
 ) ();
     localparam BUS_BYTES = BUS_W / 8;
@@ -56,6 +57,9 @@ module parameter_check #(
         end
         if (PAUSE != 0 && PAUSE != 1) begin : g_pause
             PAUSE_must_be_0_or_1 stop ();
+        end
+        if (PRIVATE_VLANS != 0 && PRIVATE_VLANS != 1) begin : g_private_vlans
+            PRIVATE_VLANS_must_be_0_or_1 stop ();
         end
     endgenerate
 endmodule

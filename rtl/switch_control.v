@@ -11,7 +11,8 @@ module switch_control #(
     parameter PORTS = 9,
     parameter PRIORITIES = 1,
     parameter POOL_FILTERS = 0,
-    parameter PAUSE = 0
+    parameter PAUSE = 0,
+    parameter PRIVATE_VLANS = 0
 ) (
     input  wire                           clk,
     input  wire                           reset,
@@ -46,6 +47,7 @@ module switch_control #(
     output reg  [11:0]                    uplink_vlan,
     output reg  [PORTS*12-1:0]            vif,
     output reg  [PORTS*20-1:0]            ecid,
+    output wire [PORTS*PORTS-1:0]         apart,          // by port P from P * PORTS: where its frames do not leave
     output reg  [PORTS*2-1:0]             scheduler,
     output reg  [PORTS*PRIORITIES*16-1:0] quantum,        // queue Q of port P at P * PRIORITIES + Q
     output wire [PORTS*PRIORITIES-1:0]    paused          // likewise, as they are
@@ -58,6 +60,7 @@ module switch_control #(
     localparam [15:0] POOLS_AT = `REG_CORE_BASE + `REG_CORE_POOLS;
     localparam HAS_POOLS = POOL_FILTERS != 0;
     localparam HAS_PAUSE = PAUSE != 0;
+    localparam HAS_PRIVATE = PRIVATE_VLANS != 0;
     localparam CLASSES = 8;                      // priorities that can be paused
     localparam CLASSES_A_QUEUE = CLASSES / PRIORITIES;
 
@@ -71,7 +74,8 @@ module switch_control #(
 
     function is_mapped(input [15:2] address);
         is_mapped = in_ports(address[15:7]) &&
-            (is_quantum(address[6:2]) || address[6:2] <= 5'd5 || (HAS_PAUSE && address[6:2] == 5'd6)) ||
+            (is_quantum(address[6:2]) || address[6:2] <= 5'd5 || (HAS_PAUSE && address[6:2] == 5'd6) ||
+             (HAS_PRIVATE && address[6:2] == 5'd7)) ||
             {address, 2'b00} == MODE_AT || {address, 2'b00} == UPLINK_AT ||
             (HAS_POOLS && {address, 2'b00} == POOLS_AT);
     endfunction
@@ -224,6 +228,28 @@ module switch_control #(
         end
     endgenerate
 
+    generate
+        if (PRIVATE_VLANS == 0) begin : g_not_private
+            assign apart = {(PORTS * PORTS) {1'b0}};
+        end else begin : g_private
+            reg [PORTS*PORTS-1:0] kept;
+            integer a;
+            always @(posedge clk) begin
+                if (reset) begin
+                    kept <= 0;
+                end else if (writes_later) begin
+                    for (a = 0; a < PORTS; a = a + 1) begin
+                        if (in_ports(later_address[15:7]) && later_port == a[PORT_I_W-1:0] &&
+                            {9'd0, later_address[6:2], 2'b00} == `REG_PORT_APART) begin
+                            kept[a*PORTS+:PORTS] <= later_data[PORTS-1:0];
+                        end
+                    end
+                end
+            end
+            assign apart = kept;
+        end
+    endgenerate
+
     wire [PORTS*CLASSES-1:0] pause;   // as in the registers PAUSE
     generate
         if (PAUSE == 0) begin : g_no_pause
@@ -260,6 +286,8 @@ module switch_control #(
             // Addresses without a register are told from these by read_hit.
             if (HAS_PAUSE && read_address[12] && {9'd0, read_address[6:2], 2'b00} == `REG_PORT_PAUSE) begin
                 read_data <= {24'd0, pause[read_port*CLASSES+:CLASSES]};
+            end else if (HAS_PRIVATE && read_address[12] && {9'd0, read_address[6:2], 2'b00} == `REG_PORT_APART) begin
+                read_data <= {{(32 - PORTS) {1'b0}}, apart[read_port*PORTS+:PORTS]};
             end else if (read_address[12]) begin
                 case ({9'd0, read_address[6:2], 2'b00})
                     `REG_PORT_CONTROL:

@@ -13,7 +13,8 @@ module switch_tables #(
     parameter VLAN_ENTRIES = 32,
     parameter LIST_ENTRIES = 16,
     parameter POOL_FILTERS = 0,
-    parameter PAUSE = 0
+    parameter PAUSE = 0,
+    parameter PRIVATE_VLANS = 0
 ) (
     input  wire                           clk,
     input  wire                           reset,
@@ -50,6 +51,7 @@ module switch_tables #(
     output wire [11:0]                    uplink_vlan,
     output wire [PORTS*12-1:0]            vif,
     output wire [PORTS*20-1:0]            ecid,
+    output wire [PORTS*PORTS-1:0]         apart,
     output wire [PORTS*2-1:0]             scheduler,
     output wire [PORTS*PRIORITIES*16-1:0] quantum,
     output wire [PORTS*PRIORITIES-1:0]    paused,
@@ -99,7 +101,8 @@ module switch_tables #(
         .PORTS(PORTS),
         .PRIORITIES(PRIORITIES),
         .POOL_FILTERS(POOL_FILTERS),
-        .PAUSE(PAUSE)
+        .PAUSE(PAUSE),
+        .PRIVATE_VLANS(PRIVATE_VLANS)
     ) control (
         .clk(clk),
         .reset(reset),
@@ -134,6 +137,7 @@ module switch_tables #(
         .uplink_vlan(uplink_vlan),
         .vif(vif),
         .ecid(ecid),
+        .apart(apart),
         .scheduler(scheduler),
         .quantum(quantum),
         .paused(paused)

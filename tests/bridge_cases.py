@@ -73,6 +73,7 @@ STATION = {
     "max_frame_bytes": 1518,
     "default_priority": 0,
     "s_channel": None,
+    "pvlan": 0,
 }
 IS_SET = {"spoof_check", "vlan_spoof_check", "loopback", "enabled", "ethertype_filter"}
 IS_NOT_SET = {"q_in_q", "self_loopback", "promiscuous", "default", "trusted"}
@@ -83,7 +84,7 @@ SWITCH = {
     "s_channels": {},
     "mirrors": (),
     "acl": (),
-    "uplink": SimpleNamespace(native_vlan=1, vlans="all"),
+    "uplink": SimpleNamespace(native_vlan=1, vlans="all", pvlan=0),
     "promiscuous": "all",
     "lookup": "mac_and_vlan",
 }

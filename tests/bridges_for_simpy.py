@@ -22,6 +22,9 @@ def bridge_of(config: Config, named: NamedBridge) -> BridgeParameters:
                 hairpin=port.hairpin,
                 native_vlan=port.native_vlan,
                 vlans=None if port.vlans == "all" else frozenset(port.vlans),
+                pvlan=port.pvlan,
+                most_addresses=None if port.port_security is None else port.port_security.most,
+                shuts=port.port_security is not None and port.port_security.on_excess == "shut_down",
                 behind=port.behind,
                 s_channels={
                     s_vid: Level(level.weight, level.rate_bps, level.burst_bytes, level.buffer_bytes)

@@ -50,6 +50,18 @@ BOND_CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     },
 }  # fmt: skip
 
+# ---- Private VLANs at an adapter, and at a bridge whose ports do not reach each other ----
+
+PRIVATE: Mapping[str, Mapping[str, Any]] = {
+    "private": {
+        "nic": {"vfs": 4}, "driver": {"preset": "dpdk"},
+        "switch": {"ports": [{"name": "vf0", "pvlan": "isolated"}, {"name": "vf1", "pvlan": "isolated"},
+                             {"name": "vf2", "pvlan": {"community": 1}}]},
+        "bridge": {"ports": {"adapter": {"pvlan": "isolated"}, "outside": {"pvlan": "isolated"}}},
+        "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300, "external": {"rate": "2Gbps"}},
+    },
+}  # fmt: skip
+
 # ---- Hosts that stall ----
 
 STALLS: Mapping[str, Mapping[str, Any]] = {
@@ -157,6 +169,17 @@ OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
         "port": {"rate": "2Gbps"}, "run": {"warmup": "4us", "duration": "60us"},
         "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "wire_share": 0.3,
                      "external": {"rate": "1400Mbps"}},
+    },
+    "switches_of_servers": {
+        "servers": [{"name": "a"},
+                    {"name": "b", "set": {"host.virtual_switch.learning": {"table": 3, "announce": True}}}],
+        "nic": {"mode": "vswitch", "vfs": 3, "rx_ring": 64, "tx_ring": 64},
+        "driver": {"preset": "dpdk", "tx_doorbell_batch": 1},
+        "host": {"virtual_switch": {
+            "learning": {"ageing": "9us"}, "sample_one_in": 3, "flow_cache": {"miss_time": "300ns"}}},
+        "bridge": {}, "run": {"warmup": "4us", "duration": "60us"},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "wire_share": 0.2,
+                     "external": {"rate": "400Mbps"}},
     },
 }  # fmt: skip
 

@@ -267,6 +267,8 @@ BRIDGE_PORT: Mapping[str, Sequence[Any]] = {
     "hairpin": (True, False),
     "native_vlan": (1, 5, None),
     "vlans": ("all", [1], [1, 5], [5]),
+    "pvlan": ("promiscuous", "isolated", {"community": 1}),
+    "port_security": ({"most": 1, "on_excess": "protect"}, {"most": 2, "on_excess": "shut_down"}, None),
 }
 
 

@@ -47,6 +47,7 @@ from tests.digest_cases import (
     HOSTS_OFF,
     OF_DRIVERS,
     OF_VIRTUAL_SWITCHES,
+    PRIVATE,
     STALLS,
     VDP,
     WORKS_MEANWHILE,
@@ -364,7 +365,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     },
     "commands_bridge": {
         "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
-        "bridge": {"table": 2},
+        "bridge": {"table": 2, "samples": [{"from": "a", "one_in": 4}]},
         "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
     "capture_bridge": {
@@ -404,6 +405,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     },
     **BOND_CASES,
     **STALLS,
+    **PRIVATE,
 }  # fmt: skip
 
 
@@ -456,7 +458,8 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     "commands_bridge": {
         2000: {"bridge.latency": "100ns"}, 5000: {"bridge.policy": [{"port": "a.vf0", "action": "deny"}]},
         8000: {"bridge.policy": [{"port": "a.vf0", "action": "police", "rate": "1Gbps", "burst": "2KiB"}]},
-        10000: {"bridge.ports.outside.rate": "2500Mbps", "bridge.ageing": "2us"}, 12000: {},
+        10000: {"bridge.ports.outside.rate": "2500Mbps", "bridge.ageing": "2us", "bridge.mirrors": [
+            {"from": "a", "direction": "both", "to_vlan": 9}, {"vlan": 1, "collector": "b.vf0"}]}, 12000: {},
     },
 }  # fmt: skip
 

@@ -91,6 +91,9 @@ LISTS = {
     "switch.ecid_lists": [{"group": 2, "ecid": 0x1000, "ports": ["vf0", "vf1"]}],
 }
 MIXED = (*A, *B, OUTSIDE)
+# Two isolated, two of one community, one of another; the PF is promiscuous.
+PRIVATE = [{"name": name, "pvlan": pvlan} for name, pvlan in
+           zip(VFS, ("isolated", "isolated", {"community": 1}, {"community": 1}), strict=True)]  # fmt: skip
 
 CASES = {
     "vepa, pairs": Case({"switch.mode": "vepa"}, VFS[:2], VFS[:2], n=250, matters=reached("vf0", 100)),
@@ -204,6 +207,57 @@ CASES = {
             {"port": "all", "vlan": 1, "action": "police", "rate": "1Gbps", "burst": "1522B"},
         ]},
         EVERYONE, EVERYONE, 500, matters=dropped("bridge.adapter", "RATE_LIMITED"),
+    ),
+    "private VLANs at adapters and ports": Case(
+        {**TWO, "switch.ports": PRIVATE, "bridge.ports.a.pvlan": "isolated", "bridge.ports.outside.pvlan": "isolated"},
+        MIXED, (*MIXED, BROADCAST, UNKNOWN), 1500, 400,
+        matters=all_of(dropped("a", "PVLAN"), dropped("bridge.a", "PVLAN"), dropped("bridge.outside", "PVLAN"),
+                       reached("a.vf2")),
+    ),
+    "an isolated VEPA": Case(
+        {**TWO, "switch.mode": "vepa", "bridge.ports.a.pvlan": "isolated"}, MIXED, (*MIXED, BROADCAST, UNKNOWN), 1500,
+        400, matters=all_of(dropped("bridge.a", "PVLAN"), reached("a.vf0"), reached("b.vf1", 20)),
+    ),
+    "an isolated uplink": Case(
+        {"switch.ports": PRIVATE, "switch.uplink.pvlan": {"community": 1}}, EVERYONE, (*EVERYONE, BROADCAST, UNKNOWN),
+        1500, 400, matters=all_of(dropped("adapter", "PVLAN", 20), reached("vf2", 20)),
+    ),
+    "isolated S-channels": Case(
+        {**CHANNELS, "bridge.ports.adapter.pvlan": "isolated"}, EVERYONE, (*EVERYONE, BROADCAST), 1500, 400,
+        matters=all_of(dropped("bridge.adapter", "PVLAN"), reached("vf1", 20)),
+    ),
+    "private virtual interfaces": Case(
+        {"switch.mode": "vn_tag", "nic.strict": False, "bridge.kind": "controlling", "switch.ports": PRIVATE},
+        EVERYONE, (*GROUPS, *EVERYONE), 2500, 400,
+        matters=all_of(dropped("bridge.adapter", "PVLAN", 20), reached("vf3", 20), reached("vf0", 20)),
+    ),
+    "private virtual interfaces of two servers": Case(
+        {**TWO, "switch.mode": "e_tag", "nic.strict": False, "bridge.kind": "controlling", "switch.ports": PRIVATE,
+         "bridge.ports.outside.pvlan": {"community": 1}},
+        MIXED, (*GROUPS, *MIXED), 2500, 400,
+        matters=all_of(dropped("bridge.a", "PVLAN", 20), dropped("bridge.outside", "PVLAN"), reached("b.vf2", 20)),
+    ),
+    "port security": Case(
+        {**TWO, "bridge.ports.a.port_security": {"most": 2}, "bridge.ports.outside.port_security": {"most": 1}},
+        MIXED, (*MIXED, BROADCAST), 1500, matters=all_of(dropped("bridge.a", "PORT_SECURITY"), reached("b.vf1")),
+    ),
+    "port security, ageing": Case(
+        {**TWO, "bridge.ageing": "5us", "bridge.ports.a.port_security": {"most": 1},
+         "bridge.ports.b.port_security": {"most": 2, "on_excess": "protect"}}, MIXED, MIXED, 1500, 400,
+        matters=all_of(dropped("bridge.a", "PORT_SECURITY"), dropped("bridge.b", "PORT_SECURITY"), counted("aged"),
+                       counted("learned", 50)),
+    ),
+    "port security that shuts": Case(
+        {**TWO, "bridge.ports.a.port_security": {"most": 3, "on_excess": "shut_down"}}, MIXED, (*MIXED, BROADCAST),
+        1500, matters=all_of(dropped("bridge.a", "PORT_SECURITY", 50), reached("b.vf1")),
+    ),
+    "port security beside a full table": Case(
+        {**TWO, "bridge.table": 3, "bridge.ageing": "9us", "bridge.ports.a.port_security": {"most": 2}}, MIXED, MIXED,
+        1500, 300, matters=all_of(dropped("bridge.a", "PORT_SECURITY"), counted("not learned")),
+    ),
+    "port security of S-channels, announced": Case(
+        {**CHANNELS, "bridge.announce": True, "bridge.ports.adapter.port_security": {"most": 3}}, EVERYONE,
+        (*EVERYONE, BROADCAST), 1500, matters=dropped("bridge.adapter", "PORT_SECURITY"),
     ),
     "two unlike servers": Case(
         {"servers": [{"name": "a"}, {"name": "b", "set": {"pcie.lanes": 8, "nic.vfs": 2, "switch.mode": "vepa"}}]},

@@ -342,7 +342,7 @@ def test_tshark_sees_each_frame_on_one_leg(tmp_path: Path) -> None:
         ({"workload.pattern": "flows", "workload.flows": [["vf0", "p1.uplink"]]}, "there are no stations p1.uplink"),
         ({"nic.vfs": 127}, "at most 126 VMs"),
         ({"workload.external": {"rate": "11Gbps"}}, "11Gbps of these frames is more than a port of 10Gbps carries"),
-        ({"bridge": {}}, "bridge: not modelled with a virtual switch"),
+        ({"bridge": {}}, "a bond is not modelled with the bridge behind it"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_with_a_bond_is_refused_in_one_line(changes: dict[str, Any], message: str) -> None:

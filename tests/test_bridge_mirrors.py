@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from hwmodel.analytic import limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.results import check_balance
 from hwmodel.simulation import simulate
 from hwmodel.wire.remote_mirror import encapsulation, sealed
+from hwmodel.words.limits import WITHOUT_AGENTS, WITHOUT_COPIES
 from tests.pcapng_frames import Passed, passed_at
 from tests.switch_cases import tshark_rows
 
@@ -294,3 +296,14 @@ def test_a_collector_needs_an_address_and_a_port_no_tags():
         config_from_mapping(document)
     lines = "\n".join(caught.value.lines)
     assert "b.vf0 has no address of IPv4" in lines and "copies go to a port without outer tags" in lines
+
+
+@pytest.mark.parametrize(
+    "what", [{"mirrors": [{"from": "a", "to": "outside"}]}, {"samples": [{"from": "a", "one_in": 9}]}]
+)
+def test_the_closed_form_says_that_it_has_no_copies(what):
+    document = copy.deepcopy(BASE)
+    assert WITHOUT_COPIES not in limits(config_from_mapping(document)).notes
+    document["bridge"] |= what
+    notes = limits(config_from_mapping(document)).notes
+    assert WITHOUT_COPIES in notes and WITHOUT_AGENTS not in notes

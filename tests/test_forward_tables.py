@@ -62,16 +62,16 @@ class TestRealConfigurations:
         config = mapping(
             promiscuous="all",
             lookup="mac",
-            uplink={"native_vlan": None, "vlans": [1, 2]},
+            uplink={"native_vlan": None, "vlans": [1, 2], "pvlan": {"community": 9}},
             ports=[
                 {
                     "name": "vf1", "macs": ["02:00:00:00:11:11"], "port_vlan": 2, "vlans": [2, 3], "untagged": [3],
                     "admit": "tagged", "spoof_check": False, "loopback": False, "self_loopback": True,
                     "accept": ["multicast"], "groups": ["01:00:5e:01:02:03"], "promiscuous": True, "default": True,
                     "trusted": True, "enabled": True, "max_frame": "9018B", "ethertype_filter": False,
-                    "default_priority": 5, "vif": 77, "ecid": 78, "vlan_spoof_check": True,
+                    "default_priority": 5, "vif": 77, "ecid": 78, "vlan_spoof_check": True, "pvlan": "isolated",
                 },
-                {"name": "vf2", "enabled": False},
+                {"name": "vf2", "enabled": False, "pvlan": {"community": 9}},
             ],
             addresses=[{"vlan": 2, "mac": "02:ee:00:00:00:10", "ports": ["vf0", "pf"]}],
             mirrors=[{"to": "vf2", "from": "uplink", "direction": "egress"}, {"to": "pf", "vlan": 3}],
@@ -85,17 +85,17 @@ class TestRealConfigurations:
             "macs": (0x0200_0000_1111,), "port_vlan": 2, "vlans": (2, 3), "untagged": (3,), "admit": "tagged",
             "spoof_check": False, "loopback": False, "self_loopback": True, "accept": ("multicast",),
             "groups": (MULTICAST,), "promiscuous": True, "default": True, "trusted": True, "max_frame_bytes": 9018,
-            "ethertype_filter": False, "default_priority": 5, "vif": 77, "ecid": 78,
+            "ethertype_filter": False, "default_priority": 5, "vif": 77, "ecid": 78, "pvlan": -1,
         }  # fmt: skip
         acl = (
             AclEntry("priority", "vf0", source=mac("vf0"), vlan=1, ethertype=0x0806, priority=4),
             AclEntry("police", destination=BROADCAST, rate_bps=10**9, burst_bytes=65536),
         )
         same = device(
-            stations={"vf1": vf1, "vf2": {"enabled": False}},
+            stations={"vf1": vf1, "vf2": {"enabled": False, "pvlan": 9}},
             promiscuous="all",
             lookup="mac",
-            uplink=Uplink(None, (1, 2)),
+            uplink=Uplink(None, (1, 2), 9),
             addresses=(Address(2, OUTSIDE, ("vf0", "pf")),),
             mirrors=(Mirror("vf2", "uplink", "egress"), Mirror("pf", vlan=3)),
             acl=acl,

@@ -190,7 +190,7 @@ def test_samples_are_those_of_the_window_of_flows_that_came_up_in_it_too() -> No
     start, end = np.zeros(2, PASSED_FLOW), np.zeros(3, PASSED_FLOW)
     start[1] = (10, 15_000, 2, 3_000, 4_500_000, 0, 0)
     end[1], end[2] = (30, 45_000, 5, 7_500, 11_250_000, 0, 0), (4, 256, 1, 64, 4_096, 0, 0)
-    book: Any = SimpleNamespace(flows=[("vf0", "vf1"), ("vf1", "vf2")])
+    book: Any = SimpleNamespace(own_flows=[("vf0", "vf1"), ("vf1", "vf2")])
     span: Any = Span(*(Snapshot(now_fs=at_fs, flows=start, passed=each) for at_fs, each in ((1, start), (2, end))))
     config: Any = SimpleNamespace(virtual_switch=SimpleNamespace(sample_one_in=4))
     found = sampled_flows(config, book, span)

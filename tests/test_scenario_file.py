@@ -258,11 +258,12 @@ def keys_within(value: Any, prefix: str) -> Iterator[str]:
 
 def test_what_may_change_is_of_blocks_that_exist() -> None:
     """A pattern that matches no key of the resolved configuration would be a key that nobody can name."""
-    config = config_from_mapping({"nic.strict": False,
+    config = config_from_mapping({"nic.strict": False, "profiles": {"web": {}},
                                   **BASE, "bridge": {"policy": [{"action": "deny"}]}, "switch": {
         "acl": [{"action": "deny"}], "mirrors": [{"from": "vf0", "to": "vf1"}],
         "ports": [
-            {"name": "vf0", "guards": ["ip"], "ips": ["10.0.0.1"], "receive_limit": "1Gbps", "drop_enable": [True]}],
+            {"name": "vf0", "guards": ["ip"], "ips": ["10.0.0.1"], "receive_limit": "1Gbps", "drop_enable": [True],
+             "profile": "web"}],
         "addresses": [{"mac": "02:00:00:00:77:01", "vlan": 1, "ports": ["vf0"]}]}})  # fmt: skip
     other = config_from_mapping({"nic": {"vfs": 2}})
     assert fixed_keys(config, config) == []

@@ -202,6 +202,7 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "host.virtual_switch.bond.silent": ("host.virtual_switch.bond.silent", ["p1"], VSWITCH),
     "switch.uplink.native_vlan": ("switch.uplink.native_vlan", 7, {}),
     "switch.uplink.vlans": ("switch.uplink.vlans", [1, 7], {}),
+    "switch.uplink.pvlan": ("switch.uplink.pvlan", {"community": 3}, {}),
     "switch.addresses": ("switch.addresses", [{"vlan": 1, "mac": "02:00:00:00:00:63", "ports": ["vf1"]}], {}),
     "switch.mirrors": ("switch.mirrors", [{"to": "vf2", "from": "vf0"}], {}),
     "switch.acl": ("switch.acl", [{"port": "vf1", "action": "police", "rate": "1Gbps", "burst": "3000B"}], {}),
@@ -213,11 +214,13 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
             "admit": "tagged", "accept": ["broadcast"], "promiscuous": True, "enabled": False, "default": True,
             "trusted": True, "guards": ["dhcp"], "spoof_check": False, "vlan_spoof_check": False, "loopback": False,
             "self_loopback": True, "ethertype_filter": False, "default_priority": 5, "rate_limit": "1Gbps",
-            "min_rate": "100Mbps", "weight": 5, "receive_limit": "200Mbps", "drop_enable": [False],
+            "pvlan": "isolated", "min_rate": "100Mbps", "weight": 5, "receive_limit": "200Mbps", "drop_enable": [False],
         }.items()
     },
     "switch.ports.*.ips": ("switch.ports.vf1.ips", ["10.9.9.9"], {
         "switch": {"ports": [{"name": "vf1", "guards": ["ip"]}]}}),
+    "switch.ports.*.profile": ("switch.ports.vf1.profile", "web", {
+        "profiles": {"web": {"port_vlan": 7, "rate_limit": "1Gbps", "default_priority": 5}}}),
     "switch.ports.*.untagged": ("switch.ports.vf1.untagged", [], {}),
     "switch.ports.*.receive_burst": ("switch.ports.vf1.receive_burst", "1MiB", {
         "switch": {"ports": [{"name": "vf1", "receive_limit": "1Gbps"}]}}),
@@ -225,11 +228,14 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "latency": ("bridge.latency", "2us", SERVERS),
     "ageing": ("bridge.ageing", "3ms", SERVERS),
     "policy": ("bridge.policy", [{"port": "a.vf0", "source_ip": "10.0.0.0/8", "action": "deny"}], SERVERS),
+    "mirrors": ("bridge.mirrors", [{"from": "a", "direction": "both", "collector": "outside"}], SERVERS),
     "controls": ("bridge.controls", {"a": {"guards": ["arp", "ip"]}}, SERVERS),
     "ports.*.rate": ("bridge.ports.outside.rate", "1Gbps", SERVERS),
     "ports.*.hairpin": ("bridge.ports.a.hairpin", True, SERVERS),
     "ports.*.native_vlan": ("bridge.ports.a.native_vlan", 7, SERVERS),
     "ports.*.vlans": ("bridge.ports.a.vlans", [1, 7], SERVERS),
+    "ports.*.port_security": ("bridge.ports.a.port_security", {"most": 3, "on_excess": "shut_down"}, SERVERS),
+    "ports.*.pvlan": ("bridge.ports.a.pvlan", "isolated", SERVERS),
     "workload.load": ("workload.load", "3Gbps", {}),
     "workload.arrivals": ("workload.arrivals", "periodic", {}),
     "workload.peak_rate": ("workload.peak_rate", "8Gbps", BURSTS),
@@ -237,6 +243,7 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "workload.burst_length": ("workload.burst_length", "fixed", BURSTS),
     "workload.weights": ("workload.weights", {"vf0": 3}, {}),
     "workload.zipf": ("workload.zipf", 0.5, {}),
+    "workload.stopped": ("workload.stopped", ["vf0"], {}),
     "workload.flows.*.2": ("workload.flows", [["vf0", "vf1", "2Gbps"]], {
         "workload": {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"]], "external": None}}),
     "workload.external.rate": ("workload.external.rate", "2Gbps", OUTSIDE),

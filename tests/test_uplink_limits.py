@@ -119,7 +119,7 @@ def test_connections_have_the_rings_of_their_headers(source: str, target: str) -
     hashes = frame_hashes(prefix.reshape(n, RSS_PREFIX_BYTES), n_bytes, at, ethertype)
     entries, first = (hashes & 127, 0) if source == "uplink" else (hashes & 0x7FFF_FFFF, 3 * (int(source[2:]) + 1))
     counted = Counter((first + entries % 3).tolist())
-    assert {ring: round(n * share) for ring, share in rings_of(config, source, target).items()} == counted
+    assert {ring: round(n * share) for ring, share in rings_of(config, 0, source, target).items()} == counted
 
 
 def test_frames_without_a_connection_go_by_their_target() -> None:
@@ -127,7 +127,7 @@ def test_frames_without_a_connection_go_by_their_target() -> None:
         ["vf0", "vf1", None], **{"nic.queues_per_vf": 2, "host.virtual_switch.uplink_queues": 2}, **TWO_CORES
     )
     # VF K is port K + 2 and function K + 1; the uplink, and groups, are port 0.
-    assert [list(rings_of(config, *ends)) for ends in (("vf0", "vf1"), ("vf1", "uplink"), ("uplink", "vf3"))] == [
+    assert [list(rings_of(config, 0, *ends)) for ends in (("vf0", "vf1"), ("vf1", "uplink"), ("uplink", "vf3"))] == [
         [2 + 3 % 2], [4], [5 % 2]
     ]  # fmt: skip
 

@@ -156,7 +156,6 @@ def test_what_is_not_said_is_filled_in() -> None:
 
 
 WIRE = "the virtual switch has no uplink (reach: internal); reach: external gives it one"
-NOT_THERE = "not modelled with a virtual switch (nic.mode: vswitch)"
 INSIDE = "nic: {mode: vswitch}\nhost: {virtual_switch: {reach: internal}}"
 REFUSED = {
     f"{INSIDE}\nworkload: {{pattern: to_wire}}": [f"workload.pattern: {WIRE}"],
@@ -175,10 +174,12 @@ REFUSED = {
     "nic: {mode: vswitch}\nhost: {virtual_switch: {reach: external}}\nworkload: {frame_bytes: 20000}": [
         "workload.frame_bytes: 20000 B is longer than a frame, 9728 B; a virtual switch alone passes segments whole "
         "(nic.mode: vswitch), and workload.segment_bytes says how they are cut for a wire"],
-    "nic: {mode: vswitch}\nbridge: {}": [f"bridge: {NOT_THERE}"],
-    "nic: {mode: vswitch}\nservers: [{name: a}, {name: b}]": [
-        "nic.mode: a virtual switch is modelled in one server alone, with stations outside at the other end of its "
-        "wire"],
+    "nic: {mode: vswitch}\nservers: [{name: a, adapters: [{name: x}, {name: y}]}]": [
+        "nic.mode: a virtual switch is modelled in a server with one adapter, its uplink"],
+    "nic: {mode: vswitch}\nbridge: {}\nworkload: {segment_bytes: 64KiB}": [
+        "workload.segment_bytes: segments handed to a virtual switch are not modelled with a bridge behind its uplink"],
+    f"{INSIDE}\nservers: [{{name: a}}, {{name: b}}]\nworkload: {{pattern: flows, flows: [[a.vf0, b.vf0]]}}": [
+        f"workload.flows.0: {WIRE}"],
     "nic: {mode: vswitch}\nswitch: {mode: vepa}": [
         "switch.mode: a virtual switch switches by itself; vepa does not"],
     "nic: {mode: vswitch}\nscenario: [{at: 1ms, reset: vf0}]": [

@@ -16,7 +16,8 @@ module checked_core #(
     parameter VLAN_ENTRIES = 32,
     parameter LIST_ENTRIES = 16,
     parameter POOL_FILTERS = 0,
-    parameter PAUSE = 0
+    parameter PAUSE = 0,
+    parameter PRIVATE_VLANS = 0
 ) (
     input  wire                clk,
     input  wire                reset,
@@ -77,7 +78,8 @@ module checked_core #(
         .VLAN_ENTRIES(VLAN_ENTRIES),
         .LIST_ENTRIES(LIST_ENTRIES),
         .POOL_FILTERS(POOL_FILTERS),
-        .PAUSE(PAUSE)
+        .PAUSE(PAUSE),
+        .PRIVATE_VLANS(PRIVATE_VLANS)
     ) core (
         .clk(clk),
         .reset(reset),

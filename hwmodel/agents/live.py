@@ -31,8 +31,8 @@ Output = Callable[[int, int], None]
 class Machine(Protocol):
     """What agents reach of the machine; servers are given by their names."""
 
-    def read(self, server: str, of: str, figure: str) -> int:
-        """Return a figure as it is now, in the units of its count."""
+    def read(self, server: str | None, of: str, figure: str) -> int:
+        """Return a figure as it is now, in the units of its count; None: of any server."""
 
     def watch(self, server: str, number: int, condition: Condition, each: int | None, at_fs: int) -> None:
         """Watch a figure from an instant on."""
@@ -225,7 +225,7 @@ class LiveAgents:
     def set(self, one: _One, setting: Setting, at_fs: int, next_fs: int) -> None:
         """Set keys: those of the agent's server alone at once, others as soon as they can know of it."""
         agent = one.agent
-        if not self._machine.concerns_only(agent.server, setting.changes):
+        if not agent.apart and not self._machine.concerns_only(agent.server, setting.changes):
             next_fs = max(next_fs, at_fs + self._machine.way_fs(agent.server))
         self._machine.set(next_fs, setting)
         insort(self.sets_fs, next_fs)
@@ -240,6 +240,7 @@ class LiveAgents:
         arrives_fs: int | None = at_fs
         if agent.apart or receiver.agent.apart or agent.server != receiver.agent.server:
             least_fs = at_fs if agent.apart else at_fs + self._machine.way_fs(agent.server)
+            least_fs = max(least_fs, at_fs + receiver.agent.latency_fs)
             arrives_fs = self._network.arrives_fs(at_fs, least_fs, agent.name, to)
         if arrives_fs is None:
             one.counts.lost += 1
@@ -276,9 +277,9 @@ class LiveAgents:
 
     def read(self, one: _One, of: str, figure: str) -> int:
         """Return a figure of an agent's own server."""
-        if one.agent.apart:
+        if one.agent.apart and not one.agent.reaches:
             raise InputError(f"agent {one.agent.name} is apart and sees no figures")
-        return self._machine.read(one.agent.server, of, figure)
+        return self._machine.read(None if one.agent.reaches else one.agent.server, of, figure)
 
     def check_receiver(self, one: _One, to: str) -> None:
         """Raise InputError where nobody has the name that a message is for."""
@@ -300,7 +301,7 @@ class _Turn:
     def set(self, changes: Mapping[str, Any] | Setting) -> None:
         """Give keys other values."""
         name = self._one.agent.name
-        if self._one.agent.apart:
+        if self._one.agent.apart and not self._one.agent.reaches:
             raise InputError(f"agent {name} is apart and changes nothing itself; it can send to one at a server")
         setting = changes if isinstance(changes, Setting) else Setting(name, (), dict(leaves(changes)))
         self.outputs.append(partial(self._live.set, self._one, setting))

@@ -36,7 +36,7 @@ NO_RESOURCES = 2
 
 
 @dataclass(eq=False)
-class _Held:
+class Held:
     """A VM at a port: what it has, and whether a decision on it is due. `turn`: earlier timers count no more.
 
     `note`: of its association, the last that was asked for.
@@ -57,7 +57,7 @@ class _Port:
 
     def __init__(self, end: End, vlans: Sequence[int], key: str) -> None:
         self.end, self.vlans, self.key = end, vlans, key
-        self.held: dict[Any, _Held] = {}
+        self.held: dict[Any, Held] = {}
         self.granted: Counter[int] = Counter()
 
 
@@ -108,7 +108,7 @@ class VdpBridge(EdgeAgent):
             if vsi.mode == VsiMode.DE_ASSOCIATE:
                 self._answer(at, port, vsi, ACKNOWLEDGED)
                 return
-            held = port.held[vsi.key] = _Held(vsi)
+            held = port.held[vsi.key] = Held(vsi)
         if held.is_deciding or vsi.filters != held.vsi.filters:
             return
         held.vsi, held.turn = vsi, held.turn + 1
@@ -128,7 +128,7 @@ class VdpBridge(EdgeAgent):
         after_fs = wait_fs if is_late else self._own.decides_fs
         at.wake(after_fs, (port.end.port, "too late" if is_late else "decided", (vsi.key, held.turn)))
 
-    def _decide(self, at: Turn, port: _Port, held: _Held) -> None:
+    def _decide(self, at: Turn, port: _Port, held: Held) -> None:
         held.is_deciding, vsi = False, held.vsi
         refusal = self._refusal(port, held)
         if refusal is None:
@@ -144,7 +144,7 @@ class VdpBridge(EdgeAgent):
             return
         self._await(at, port, held)
 
-    def _refusal(self, port: _Port, held: _Held) -> Refusal | None:
+    def _refusal(self, port: _Port, held: Held) -> Refusal | None:
         """Return by what a request is refused, None if it is granted."""
         vsi = held.vsi
         for one in self._own.refuse:
@@ -156,13 +156,16 @@ class VdpBridge(EdgeAgent):
                 return Refusal(code=NO_RESOURCES)
         return None
 
-    def _give_up(self, at: Turn, port: _Port, held: _Held, why: str) -> None:
+    def granted(self, at: Turn, vsi: Vsi, *, has: bool) -> None:
+        """Do something as a port is given a VM's VLANs, or has them no longer because of it."""
+
+    def _give_up(self, at: Turn, port: _Port, held: Held, why: str) -> None:
         """Forget a VM, and tell its station so."""
         self._hold(at, port, held, None, why)
         self._answer(at, port, held.vsi._replace(mode=VsiMode.DE_ASSOCIATE), 0)
         del port.held[held.vsi.key]
 
-    def _await(self, at: Turn, port: _Port, held: _Held) -> None:
+    def _await(self, at: Turn, port: _Port, held: Held) -> None:
         """Wait for the station's next word on a VM."""
         wait_fs = port.end.time_fs(port.end.evb.rka, with_retries=True)
         at.wake(wait_fs, (port.end.port, "silence", (held.vsi.key, held.turn)))
@@ -170,11 +173,12 @@ class VdpBridge(EdgeAgent):
     def _answer(self, at: Turn, port: _Port, vsi: Vsi, status: int) -> None:
         port.end.request(at, vsi._replace(status=status).to_bytes())
 
-    def _hold(self, at: Turn, port: _Port, held: _Held, mode: VsiMode | None, why: str) -> None:
+    def _hold(self, at: Turn, port: _Port, held: Held, mode: VsiMode | None, why: str) -> None:
         """Have a VM hold something else; with an association the port has its VLANs, and has them no more without."""
         had, has = (one == VsiMode.ASSOCIATE for one in (held.mode, mode))
         held.mode, note = mode, held.note
         if has != had:
+            self.granted(at, held.vsi, has=has)
             before, vids = +port.granted, {each.vid for each in held.vsi.filters}
             port.granted.update({vid: 1 if has else -1 for vid in vids})
             if (+port.granted).keys() != before.keys():

@@ -33,8 +33,11 @@ from hwmodel.wire.ethernet import mac_to_bytes
 
 
 @dataclass(eq=False)
-class _Vm:
-    """A VM: what is wanted next, what has been asked, what it holds. `turn`: timers of an earlier one count no more."""
+class AskedVm:
+    """A VM: what is wanted next, what has been asked, what it holds. `turn`: timers of an earlier one count no more.
+
+    `shown`: what it is called in notes, where that is not what timers call it.
+    """
 
     name: str
     vsi: Vsi
@@ -43,11 +46,17 @@ class _Vm:
     holds: VsiMode | None = None
     turn: int = 0
     note: Association | None = None
+    shown: str = ""
+
+
+def instance_of(mac: int) -> bytes:
+    """Return by which instance a VM without one is known: by its first address."""
+    return b"VM".ljust(10, b"\0") + mac_to_bytes(mac)
 
 
 def vsi_of(entry: VdpVm, port: Port, manager: str) -> Vsi:
     """Return what VDP says of a VM; one without an instance is known by its first address."""
-    instance = entry.instance or b"VM".ljust(10, b"\0") + mac_to_bytes(port.macs[0])
+    instance = entry.instance or instance_of(port.macs[0])
     return Vsi(
         VsiMode.ASSOCIATE, manager.encode().ljust(16, b"\0"), 1 if entry.type_id is None else entry.type_id,
         1 if entry.version is None else entry.version, instance,
@@ -65,7 +74,7 @@ class VdpStation(EdgeAgent):
         relays = by.server.config.switch.at_port(by.port.port or "").mode == "vepa"
         self._notes, self._bridge_port = notes, by.wire
         self._end = End(own.by, by.port.macs[0], STATION_ROLE, own, relays=relays, received=self._received)
-        self._vms = {vm: _Vm(vm, vsi_of(entry, vms[vm].port, own.manager)) for vm, entry in own.vms.items()}
+        self._vms = {vm: AskedVm(vm, vsi_of(entry, vms[vm].port, own.manager)) for vm, entry in own.vms.items()}
         super().__init__(name, block, block.server or "", own, [self._end])
         self._asked = own.vms
 
@@ -88,29 +97,29 @@ class VdpStation(EdgeAgent):
         elif which == vm.turn:
             _DO[what](self, at, vm)
 
-    def _next(self, at: Turn, vm: _Vm) -> None:
+    def _next(self, at: Turn, vm: AskedVm) -> None:
         """Ask for what is wanted next, once the bridge is known and has answered what was asked before."""
         while vm.wanted and vm.asked is None and self._end.heard is not None:
             mode = vm.wanted.popleft()
             if mode == VsiMode.ASSOCIATE:
                 vm.note = Association(
-                    vm.name, self._bridge_port, vm.vsi.filters[0].vid, vm.vsi.instance, at.now_fs
+                    vm.shown or vm.name, self._bridge_port, vm.vsi.filters[0].vid, vm.vsi.instance, at.now_fs
                 )  # fmt: skip
                 self._notes.append(vm.note)
             if mode != VsiMode.DE_ASSOCIATE or vm.holds is not None:  # else there is nothing to give back
                 self._ask(at, vm, mode)
 
-    def _ask(self, at: Turn, vm: _Vm, mode: VsiMode) -> None:
+    def _ask(self, at: Turn, vm: AskedVm, mode: VsiMode) -> None:
         vm.asked, vm.turn = mode, vm.turn + 1
         self._end.request(at, vm.vsi._replace(mode=mode).to_bytes())
         wait_fs = self._end.time_fs(self._end.evb.rwd, with_retries=True)
         at.wake(wait_fs, (vm.name, "answer", vm.turn))
 
-    def _keep_alive(self, at: Turn, vm: _Vm) -> None:
+    def _keep_alive(self, at: Turn, vm: AskedVm) -> None:
         if vm.holds is not None:
             self._ask(at, vm, vm.holds)
 
-    def _no_answer(self, at: Turn, vm: _Vm) -> None:
+    def _no_answer(self, at: Turn, vm: AskedVm) -> None:
         self._over(at, vm, "no answer")
 
     def _received(self, at: Turn, vsis: Sequence[Vsi]) -> None:
@@ -122,7 +131,7 @@ class VdpStation(EdgeAgent):
                 for one in (vm for vm in self._vms.values() if vm.vsi.key == vsi.key):
                     self._answered(at, one, vsi)
 
-    def _answered(self, at: Turn, vm: _Vm, vsi: Vsi) -> None:
+    def _answered(self, at: Turn, vm: AskedVm, vsi: Vsi) -> None:
         is_new, vm.asked, vm.turn = vm.asked != vm.holds, None, vm.turn + 1
         is_refused = bool(vsi.status & CODE_BITS)
         if not vsi.status & ACKNOWLEDGED:
@@ -140,7 +149,7 @@ class VdpStation(EdgeAgent):
             at.wake(self._end.time_fs(self._end.evb.rka), (vm.name, "alive", vm.turn))
             self._next(at, vm)
 
-    def _over(self, at: Turn, vm: _Vm, why: str) -> None:
+    def _over(self, at: Turn, vm: AskedVm, why: str) -> None:
         vm.asked, vm.holds, vm.turn = None, None, vm.turn + 1
         if vm.note is not None:
             vm.note.why = vm.note.why or why
@@ -148,7 +157,7 @@ class VdpStation(EdgeAgent):
         self._next(at, vm)
 
 
-_DO: dict[str, Callable[[VdpStation, Turn, _Vm], None]] = {
+_DO: dict[str, Callable[[VdpStation, Turn, AskedVm], None]] = {
     "wants": VdpStation._next,
     "answer": VdpStation._no_answer,
     "alive": VdpStation._keep_alive,

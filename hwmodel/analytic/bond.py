@@ -14,7 +14,7 @@ from fractions import Fraction
 from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.routes import GROUPS
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Demand, Traffic
-from hwmodel.config import Config
+from hwmodel.config import Config, servers_of, vms_of
 from hwmodel.config.names import is_uplink
 from hwmodel.config.switch import Port, outside_mac
 from hwmodel.config.workload import MOST_HEADERS
@@ -82,8 +82,8 @@ def _of_connections(config: Config, source: str, target: str) -> Iterator[int]:
 
 
 def _place(config: Config, name: str) -> int:
-    """Give a station's position among all, which its IP address is made from; the outside is 0."""
-    return 0 if is_uplink(name) else 1 + config.switch.ports.index(_port(config, name))
+    """Give a station's position among all of a system, which its IP address is made from; the outside is 0."""
+    return 0 if is_uplink(name) else 1 + list(vms_of(servers_of(config))).index(config.vm_at(name))
 
 
 def _macs(config: Config, name: str) -> Sequence[int]:

@@ -6,7 +6,7 @@ Written from docs/bridge.md, apart from the kernels. "Logical ports" is the sect
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, accepts, channel_of
 from hwmodel.analytic.system import System, Trunk
@@ -15,6 +15,7 @@ from hwmodel.config.bridge import OUTSIDE, Bridge, BridgePort, PolicyEntry
 from hwmodel.config.made_up import Connections, MadeUpPacket
 from hwmodel.config.names import UPLINK
 from hwmodel.config.switch import Port
+from hwmodel.rules.private_vlan import PROMISCUOUS, reaches
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES, ModeName
 from hwmodel.wire.ethernet import BROADCAST_MAC
 
@@ -31,7 +32,7 @@ class LogicalPort:
     `interface`: the station in the modes with a tag for each, the S-channel in mode multichannel, else None.
     `tag_bytes`: length of the outer tag that its frames have on the wire. `vlans`: the VLANs it carries, by their
     numbers in the bridge, None for all. `untagged`: the VLANs whose frames leave without a C-TAG. `wire_vlan`: the
-    number on the wire of its only VLAN, where that is translated.
+    number on the wire of its only VLAN, where that is translated. `pvlan`: its class in private VLANs.
     """
 
     wire: int
@@ -42,6 +43,7 @@ class LogicalPort:
     vlans: frozenset[int] | None
     untagged: frozenset[int]
     wire_vlan: int | None = None
+    pvlan: int = field(default=PROMISCUOUS, compare=False)
 
     def on_wire(self, vlan: int) -> int:
         """Give the number on the wire of a VLAN of the bridge."""
@@ -74,7 +76,7 @@ def _plain(wire: int, port: BridgePort) -> LogicalPort:
     """Give the logical port of a wire that has no interfaces, no hairpin and no translated VLANs."""
     vlans = None if port.vlans == "all" else frozenset(port.vlans)
     untagged = frozenset(() if port.native_vlan is None else (port.native_vlan,))
-    return LogicalPort(wire, None, 0, False, port.native_vlan, vlans, untagged)
+    return LogicalPort(wire, None, 0, False, port.native_vlan, vlans, untagged, pvlan=port.pvlan)
 
 
 def interface_of(mode: ModeName, station: Port) -> str | int | None:
@@ -96,7 +98,7 @@ def _of_wire(system: System, bridge: Bridge, wire: int) -> Iterator[LogicalPort]
             if one.enabled:
                 yield LogicalPort(
                     wire, one.name, TAG_BYTES[switch.mode], False, one.port_vlan, frozenset(one.vlans),
-                    frozenset(one.untagged),
+                    frozenset(one.untagged), pvlan=one.pvlan,
                 )  # fmt: skip
     elif MODES[switch.mode].has_channels:
         named = {interface_of(switch.mode, one) for one in switch.ports} & {DEFAULT_S_VID}
@@ -176,8 +178,8 @@ class BridgeRules:
 
     def ways(self, inside: Inside) -> list[LogicalPort]:
         """Give the logical ports by which a frame leaves; for a list of interfaces, one port for each wire."""
-        may_go = [one for one in self.ports
-                  if one.carries(inside.vlan) and (one != inside.port or one.is_hairpin)]  # fmt: skip
+        may_go = [one for one in self.ports if one.carries(inside.vlan) and reaches(inside.port.pvlan, one.pvlan)
+                  and (one != inside.port or one.is_hairpin)]  # fmt: skip
         plain = [one for one in may_go if not isinstance(one.interface, str)]
         if inside.target not in GROUPS:
             known = self.known.get((inside.target, inside.vlan))
@@ -201,11 +203,14 @@ class BridgeRules:
             one
             for one in self.ports
             if isinstance(one.interface, str) and self._system.root(one.wire) == root and one.carries(inside.vlan)
+            and reaches(inside.port.pvlan, one.pvlan)
             and accepts(self._system.stations[self._system.part_at(one.wire), str(one.interface)], inside.target)
         ]  # fmt: skip
 
     def why_none(self, inside: Inside) -> str:
         """Say why a frame leaves by no port."""
+        if self.ways(replace(inside, port=replace(inside.port, pvlan=PROMISCUOUS))):
+            return "PVLAN"
         known = self.known.get((inside.target, inside.vlan))
         return "SAME_PORT" if known == inside.port else "NO_DESTINATION"
 

@@ -47,7 +47,7 @@ from hwmodel.analytic.transactions import (
 from hwmodel.analytic.uplink import at_adapter, seen_by_adapter
 from hwmodel.analytic.virtual_switch import slow_path_notes
 from hwmodel.analytic.weighted_shares import host_share_notes
-from hwmodel.config import Config, as_config, config_from_mapping
+from hwmodel.config import Config, as_config, bridges_of, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.resources import OFFERED_LOAD, RESOURCES
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -141,7 +141,8 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     )
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
     is_direct = not (system.pcie_switches or system.buses)  # else only a run can tell
-    latency_steps = _latency_steps(config, asked) if is_direct and not config.has_virtual_switch else {}
+    is_passed_on = any(server.config.has_virtual_switch for server in system.servers)
+    latency_steps = _latency_steps(config, asked) if is_direct and not is_passed_on else {}
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     has_round_trip = is_direct and not first.has_virtual_switch
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
@@ -198,16 +199,18 @@ def _details(
     *,
     exact: bool,
 ) -> Details:
+    makes_copies = any(one.settings.mirrors or one.settings.samples for one in bridges_of(config))
     notes = (
         *_why_over_the_wire(config, system, found),
         *notes_of(system, found.demand, found.least, found.rate, lone, has_waits=found.has_waits),
         *_host_shares(config, system, found),
         *_of_doorbells(system, found),
         *_of_inline_doorbells(config, found),
-        *slow_path_notes(config, found.rate),
+        *slow_path_notes(config, found.demand, found.rate),
         *bond_notes(config, found.demand, found.rate),
         *((words.WITHOUT_SCENARIO,) if config.scenario else ()),
-        *((words.WITHOUT_AGENTS,) if config.agents else ()),
+        *((words.WITHOUT_AGENTS,) if config.agents or config.control is not None else ()),
+        *((words.WITHOUT_COPIES,) if makes_copies else ()),
     )
     return Details(
         steps=sum_steps(found.transactions[0], link_rate_of(system.config(0).pcie), found.rate),

@@ -39,7 +39,7 @@ from hwmodel.analytic.traffic import (
     whole_of,
 )
 from hwmodel.analytic.uplink import cut_sizes, leaving_cut
-from hwmodel.config import Config
+from hwmodel.config import Config, servers_of
 from hwmodel.config.names import UPLINK, is_uplink, port_number, uplink_of
 from hwmodel.config.system import port_rate_bps
 from hwmodel.config.vms import outside_targets, own_uplinks, port_of_end
@@ -72,7 +72,7 @@ def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> D
     and flows of a capture are taken as independent. Raises InputError for a capture that cannot be read and for a
     workload without frames.
     """
-    if config.has_virtual_switch:  # which depends on host and driver blocks too
+    if any(server.config.has_virtual_switch for server in servers_of(config)):  # depends on host and driver blocks too
         return _Reader(config, adjacent_bridge_reflects).demand()
     return demand_of_load(config, adjacent_bridge_reflects)
 
@@ -91,7 +91,7 @@ def flows_of(config: Config, system: System) -> Iterator[tuple[str, str]]:
     else:
         for stream in streams_of(config, system.vm_names):
             by_wire = config.workload.wire_share  # else skip splitting the stream: it may have very many targets
-            targets = [way.target for way in _ways(config, stream)] if by_wire else stream.targets
+            targets = [way.target for way in _ways(config, system, stream)] if by_wire else stream.targets
             yield from ((stream.source, target) for target in targets)
     for uplink, targets in outside_targets(config, system.servers):
         yield from ((uplink, target) for target in targets)
@@ -104,7 +104,7 @@ def closed_flows_of(config: Config, system: System) -> Iterator[tuple[str, str]]
         yield from flows_of(config, system) if workload.pcap_time == "asap" else ()
     elif workload.load.kind == "saturate" and workload.pattern is not None:
         for stream in streams_of(config, system.vm_names):
-            ways = _ways(config, stream) if stream.rate_bps is None else ()
+            ways = _ways(config, system, stream) if stream.rate_bps is None else ()
             yield from ((way.source, way.target) for way in ways)
 
 
@@ -122,16 +122,17 @@ def _capture_of(config: Config, system: System) -> Capture | None:
     return found
 
 
-def _ways(config: Config, stream: Stream) -> list[_Way]:
+def _ways(config: Config, system: System, stream: Stream) -> list[_Way]:
     """Split a stream by targets; what goes out by the wire (`wire_share`) is one more."""
     by_wire = ZERO if is_uplink(stream.source) else as_typed(config.workload.wire_share)
     share = (1 - by_wire) / len(stream.targets)
     ways = [_Way(stream.source, target, share) for target in stream.targets]
     uplink = uplink_of(port_of_end(config, stream.source))
     found = [way for way in (*ways, _Way(stream.source, uplink, by_wire)) if way.share]
-    if not config.has_virtual_switch:
+    part = system.place(stream.source)[0] if system.bridges else 0
+    if not system.is_server(part) or not system.config(part).has_virtual_switch:
         return found
-    return [replace(way, rings=rings_of(config, way.source, way.target)) for way in found]
+    return [replace(way, rings=rings_of(config, part, way.source, way.target)) for way in found]
 
 
 def _share_of(ways: Sequence[_Way]) -> Fraction:
@@ -200,7 +201,7 @@ class _Reader:
         for stream, sizes in streams:
             own_bps = load_bps if stream.rate_bps is None and not self._config.workload.has_weights else stream.rate_bps
             offered_bytes = mean_bytes(sizes)
-            for way in _ways(self._config, stream):
+            for way in _ways(self._config, self._system, stream):
                 for at, entry, tag_bytes in self._paths.path(way.source, way.target).policers:
                     so_far, with_tags = offered.get((at, entry), ZERO), 1 + tag_bytes / offered_bytes
                     offered[at, entry] = (
@@ -225,7 +226,12 @@ class _Reader:
         if self._paths.n_parts > 1 and not self._waiting and is_alike_for_all(config, self._system):
             return self._of_one_sender(sizes)
         alone = [
-            (stream, self._offered(stream.name, stream.source, self._sizes_of(stream, sizes), _ways(config, stream)))
+            (
+                stream,
+                self._offered(
+                    stream.name, stream.source, self._sizes_of(stream, sizes), _ways(config, self._system, stream)
+                ),
+            )
             for stream in self._that_send(list(streams_of(config, self._system.vm_names)))
         ]
         if workload.load.kind == "saturate":  # what ends at a dead wire bounds nothing
@@ -282,7 +288,7 @@ class _Reader:
         if not streams:
             raise InputError(_NOBODY)
         first = streams[0]
-        one = self._offered(first.name, first.source, sizes, _ways(self._config, first))
+        one = self._offered(first.name, first.source, sizes, _ways(self._config, self._system, first))
         alike = folded_stream(self._system, one)
         sought = unfolded(self._system, alike.traffic)
         return Demand(sought, (), self._load_frames_per_s(sought, len(streams)), alike=alike)
@@ -300,7 +306,7 @@ class _Reader:
             return [(whole, ONE)]
         ways = [
             way if way.rings else replace(way, rings={self._number_of(way.target) % queues: ONE})
-            for way in _ways(self._config, stream)
+            for way in _ways(self._config, self._system, stream)
         ]
         return [
             (self._offered(whole.name, whole.source, whole.traffic.sizes, of_ring), _share_of(of_ring))
@@ -337,9 +343,9 @@ class _Reader:
         sizes = self._outside_sizes(of_workload)
         found = []
         for uplink, targets in outside_targets(self._config, self._system.servers):
-            ways = _ways(self._config, Stream(uplink, targets))
+            ways = _ways(self._config, self._system, Stream(uplink, targets))
             name = OUTSIDE_TRAFFIC if uplink == UPLINK else f"{OUTSIDE_TRAFFIC} by {uplink.partition('.')[0]}"
-            by_core = _parted(ways, lambda way, ring: core_of_ring(self._config, way.source, ring))
+            by_core = _parted(ways, lambda way, ring: core_of_ring(self._system.config(0), UPLINK, ring))
             for core, of_core in sorted(by_core.items()):
                 where = f", core {core}" if len(by_core) > 1 else ""
                 one, share = self._offered(name + where, uplink, sizes, of_core), _share_of(of_core)
@@ -419,12 +425,14 @@ class _Reader:
     def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:
         local, route = self._system.place(way.source)[1], path.route
         is_from_vm = local != UPLINK
+        own = self._system.config(path.part) if self._system.is_server(path.part) else self._config
+        is_passed_on = self._is_passed_on(path.part)
         if path.finds_no_wire:  # dropped where the frame comes from
-            if not (self._config.has_virtual_switch and is_from_vm):
+            if not (is_passed_on and is_from_vm):
                 return nothing_of(sizes)
             left = replace(nothing_of(sizes), reads=ONE, to_wire=ONE, sent={local: ONE})  # a core still passes it on
-            return replace(on_cores(self._config, way.source, way.rings, leaving_cut(self._config, left)),
-                           to_wire=ZERO, wire_copies=None)  # fmt: skip
+            left = on_cores(self._config, path.part, way.source, way.rings, leaving_cut(own, left))
+            return replace(left, to_wire=ZERO, wire_copies=None)
         found = Traffic(
             sizes=sizes,
             reads=ONE if is_from_vm else ZERO,
@@ -442,9 +450,9 @@ class _Reader:
             rx_rings=self._rx_rings(way.source, path.part, route),
         )
         if is_from_vm:
-            found = leaving_cut(self._config, found)
-        if self._config.has_virtual_switch:
-            found = on_cores(self._config, way.source, way.rings, found)
+            found = leaving_cut(own, found)
+        if is_passed_on:
+            found = on_cores(self._config, path.part, way.source, way.rings, found)
         if self._config.bond is not None:
             return at_legs(self._config, way.source, way.target, found)
         return self._at_port(path.part, path.port, found)
@@ -457,7 +465,14 @@ class _Reader:
             received=_by_station((*route.stations, *route.mirrored)), mirrored_to=_by_station(route.mirrored),
             rx_rings=self._rx_rings(way.source, hop.part, route),
         )  # fmt: skip
+        if self._is_passed_on(hop.part):
+            rings = rings_of(self._config, hop.part, way.source, way.target, by_wire=True)
+            found = on_cores(self._config, hop.part, UPLINK, rings, found)
         return self._at_port(hop.part, self._system.own_port(hop.wire), found)
+
+    def _is_passed_on(self, part: int) -> bool:
+        """Tell whether a component is a server with a virtual switch, whose cores pass frames on."""
+        return self._system.is_server(part) and self._system.config(part).has_virtual_switch
 
     def _at_port(self, part: int, port: str, traffic: Traffic) -> Traffic:
         """Fill in what a traffic takes of one of an adapter's several ports."""

@@ -21,7 +21,6 @@ from hwmodel.analytic.stalls import stall_notes
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import Transaction, share_of_cache
-from hwmodel.analytic.uplink import switch_of
 from hwmodel.analytic.weighted_shares import class_notes
 from hwmodel.config import Config, Server
 from hwmodel.config.bridge_flow_control import BridgeFlowControl, obeys
@@ -366,7 +365,9 @@ def _lost_notes(system: System, demand: Demand) -> list[str]:
         is_at_wire = one.reason == "LINK_DOWN"
         if is_at_wire and first.bond is not None:
             continue  # `bond_notes` has it
-        own = "virtual switch" if first.has_virtual_switch and not is_at_wire else adapter
+        part = system.place(one.source)[0]
+        sender = system.config(part) if system.is_server(part) else first
+        own = adapter.replace("adapter", "virtual switch") if sender.has_virtual_switch and not is_at_wire else adapter
         found.setdefault((bridge if one.at_bridge else own, one.reason), []).append(f"{one.source} to {one.target}")
     return [words.all_lost(ends, reason, by) for (by, reason), ends in found.items()]
 
@@ -439,12 +440,11 @@ def _starved_notes(demand: Demand) -> tuple[str, ...]:
 
 def _far_below_notes(system: System, demand: Demand) -> Iterator[str]:
     """Say why runs of a virtual switch may stay far below the ceiling, if they may."""
-    config = system.config(0)
-    if not config.has_virtual_switch:
-        return
-    own, least = switch_of(config), 1.0
-    if any(one.frames_per_s is not None for one in demand.streams):
-        least = (own.frame_time_fs + own.batch_time_fs / own.batch) / (own.frame_time_fs + own.batch_time_fs or 1)
+    switches = [own for server in system.servers if (own := server.config.virtual_switch) is not None]
+    least = 1.0
+    for own in switches if any(one.frames_per_s is not None for one in demand.streams) else ():
+        time_fs = own.frame_time_fs + own.batch_time_fs
+        least = min(least, (own.frame_time_fs + own.batch_time_fs / own.batch) / (time_fs or 1))
     if least < _NEAR:
         yield words.far_below(least)
 

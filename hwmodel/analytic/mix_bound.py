@@ -61,7 +61,7 @@ def mix_bound(system: System, demand: Demand) -> MixBound:
         small = Demand(demand.alike.traffic, (), None if offered is None else offered / n, following)
         of_one = mix_bound(folded(system), small)
         return MixBound(n * of_one.frames_per_s, n * of_one.bits_per_s, of_one.limited_by)
-    streams = tuple(with_losses(system.config(0), one) for one in demand.streams)
+    streams = tuple(with_losses(system, one) for one in demand.streams)
     flows = _Flows(system, demand, streams)
     found = flows.table(keeps_mirrored=False)
     watchers = flows.watchers()
@@ -229,11 +229,14 @@ class _Deliveries:
         stream, zero = self._stream, np.zeros(self._costs.n_rows)
         sent = sum((self._costs.of(self._kept(leg, stream)) for leg in stream.sent_as), zero)
         found: list[tuple[float, Floats, int | None]] = [
-            (n, taken, None) for leg in stream.sent_as for n, taken in self._ends(leg, stream)
+            (n, taken, None)
+            for leg in stream.sent_as
+            for n, taken in self._ends(leg, stream, goes_on=bool(stream.hops))
         ]
         behind = [0.0] * len(stream.hops)  # the copies of a frame behind each hop
         for number, hop in enumerate(stream.hops):
-            for n, taken in self._ends(hop.leg):
+            goes_on = any(other.after == number for other in stream.hops)
+            for n, taken in self._ends(hop.leg, goes_on=goes_on):
                 n_frames = float(hop.share) * n
                 found.append((n_frames, taken, number))
                 for each in self._chain(number):
@@ -252,11 +255,13 @@ class _Deliveries:
             yield hop
             hop = self._stream.hops[hop].after
 
-    def _ends(self, leg: Leg, stream: Offered | None = None) -> Iterator[tuple[float, Floats]]:
-        """Give the copies per frame that end at a leg, those that can be lost by themselves with what each takes."""
+    def _ends(self, leg: Leg, stream: Offered | None = None, *, goes_on: bool) -> Iterator[tuple[float, Floats]]:
+        """Give the copies per frame that end at a leg, those that can be lost by themselves with what each takes.
+
+        `goes_on`: other hops follow the leg.
+        """
         traffic, nothing = leg.traffic, np.zeros(self._costs.n_rows)
         if not self._to_vms:
-            goes_on = stream is not None and bool(stream.hops)
             n = traffic.from_wire if leg.part == self._system.outside else traffic.to_wire
             if n and not goes_on and (self._system.is_server(leg.part) or leg.part == self._system.outside):
                 yield float(n), nothing

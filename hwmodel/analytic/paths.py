@@ -19,7 +19,8 @@ from hwmodel.analytic.traffic import ONE, Leg, Onward, Sizes, nothing_of
 from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.vms import port_of_end
-from hwmodel.rules.switch_modes import MODES
+from hwmodel.rules.private_vlan import reaches
+from hwmodel.rules.switch_modes import MODES, TAG_MODES
 
 LINK_DOWN = "LINK_DOWN"  # the reason for a frame lost at a port whose wire is dead
 # The number of a bridge, of an entry of its policy, and the bytes of tags with which the frame comes there, which the
@@ -213,7 +214,8 @@ class Paths:
         part = self.system.part_at(port.wire)
         if part == self.system.outside:
             return Hop(part, port.wire, Route((), False, True, tag_bytes))
-        stations = self._arrives(bridge, inside, port, is_tagged)
+        chosen = self._arrives(bridge, inside, port, is_tagged)
+        stations = self._reached(port, chosen)
         target = UPLINK
         if inside.target in GROUPS:
             target = inside.target
@@ -225,7 +227,8 @@ class Paths:
         kept = tuple(inside.bare_bytes + TAG_BYTES["c"] * self._keeps_tag(inside, port, name, is_tagged)
                      for name in stations)  # fmt: skip
         is_taken = self._vlan_there(inside, port, is_tagged) is not None
-        lost = "" if stations or inside.target in GROUPS else "UNKNOWN_UNICAST" if is_taken else "VLAN_MEMBER"
+        why = "PVLAN" if chosen else "UNKNOWN_UNICAST" if is_taken else "VLAN_MEMBER"
+        lost = "" if stations or inside.target in GROUPS else why
         return Hop(part, port.wire, Route(stations, False, True, tag_bytes, tuple(mirrored)), kept, lost=lost)
 
     def _vlan_there(self, inside: Inside, port: LogicalPort, is_tagged: bool) -> int | None:
@@ -243,7 +246,7 @@ class Paths:
         return all(vlan not in one.untagged for one in switch.ports if one.name == name)
 
     def _arrives(self, bridge: BridgeRules, inside: Inside, port: LogicalPort, is_tagged: bool) -> tuple[str, ...]:
-        """Give the stations of an adapter that get a frame arriving there."""
+        """Give the stations of an adapter that get a frame arriving there but for private VLANs."""
         switch = self.system.switch_at(port.wire)
         if isinstance(port.interface, str):
             if inside.target in GROUPS:
@@ -267,6 +270,14 @@ class Paths:
         if self.system.wire_at(inside.target) == port.wire and local in {one.name for one in reachable}:
             return (local,)
         return tuple(one.name for one in reachable if one.default or one.promiscuous)
+
+    def _reached(self, port: LogicalPort, chosen: tuple[str, ...]) -> tuple[str, ...]:
+        """Give those of the chosen stations that private VLANs let an adapter's uplink reach."""
+        switch = self.system.switch_at(port.wire)
+        if switch.mode in TAG_MODES:
+            return chosen
+        class_of = {one.name: one.pvlan for one in switch.ports}
+        return tuple(name for name in chosen if reaches(switch.uplink.pvlan, class_of[name]))
 
     def _filters_own(self, port: LogicalPort) -> bool:
         switch = self.system.switch_at(port.wire)
@@ -367,10 +378,11 @@ def waiting_for_wires(paths: Paths, closed_flows: Iterable[tuple[str, str]]) -> 
     """
     found: dict[str, list[str]] = {}
     system = paths.system
-    knows_wires = not any(server.config.has_virtual_switch for server in system.servers)
-    for source, target in closed_flows if paths.dead_wires and knows_wires else ():
+    for source, target in closed_flows if paths.dead_wires else ():
         wire = system.wire_at(source)
-        if wire not in paths.dead_wires or not paths.path(source, target).finds_no_wire:
+        if wire not in paths.dead_wires or system.config(system.adapter_ports[wire][0]).has_virtual_switch:
+            continue
+        if not paths.path(source, target).finds_no_wire:
             continue
         part, port = system.adapter_ports[wire]
         here = found.setdefault(system.station(part, port or "p0"), [])

@@ -1,8 +1,9 @@
 """Which frames a workload has, and where their copies go inside an adapter, for the bytes that they cost.
 
 A short form of the forwarding decision, for frames that pass every filter: it knows the mode, membership in the
-sender's VLAN, loopback, acceptance of groups, promiscuity, S-channels and mirrors (docs/forwarding.md). Anti-spoofing,
-access lists and policers are not looked at. The decision itself is made by the kernels.
+sender's VLAN, loopback, acceptance of groups, promiscuity, private VLANs, S-channels and mirrors
+(docs/forwarding.md). Anti-spoofing, access lists and policers are not looked at. The decision itself is made by the
+kernels.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from hwmodel.config.names import UPLINK
 from hwmodel.config.switch import Mirror, Port, Switch
 from hwmodel.config.system import apart_ports
 from hwmodel.config.vms import domains_of, own_uplinks
+from hwmodel.rules.private_vlan import reaches
 from hwmodel.rules.switch_modes import C_TAG, DEFAULT_S_VID, MODES, S_TAG, TAG_MODES
 
 GROUPS = ("broadcast", "multicast")
@@ -117,6 +119,8 @@ class Router:
         self._switch = config.switch
         self._ports = {port.name: port for port in config.switch.ports}
         self._reflects = adjacent_bridge_reflects
+        # A virtual switch that learns is taken to have learned who is behind the uplink.
+        self._learns = config.virtual_switch is not None and config.virtual_switch.learning is not None
 
     def route(self, source: str, target: str) -> Route:
         """Give the route of a frame from a port to a station, "uplink", "broadcast" or "multicast"."""
@@ -128,6 +132,19 @@ class Router:
         return replace(route, mirrored=tuple(mirrored)) if mirrored else route
 
     def _forwarded(self, source: str, target: str) -> Route:
+        chosen = self._chosen(source, target)
+        if chosen.lost or self._switch.mode in TAG_MODES:
+            return chosen
+        uplink = self._switch.uplink.pvlan
+        own = uplink if source == UPLINK or chosen.from_wire else self._ports[source].pvlan
+        reached = (name for name in chosen.stations if name not in self._ports or reaches(own, self._ports[name].pvlan))
+        to_wire = chosen.to_wire and reaches(self._ports[source].pvlan, uplink)
+        found = replace(chosen, stations=tuple(reached), to_wire=to_wire)
+        is_cut = (chosen.stations or chosen.to_wire) and not (found.stations or to_wire)
+        return replace(found, lost="PVLAN") if is_cut else found
+
+    def _chosen(self, source: str, target: str) -> Route:
+        """Give the route without regard to private VLANs."""
         by_tag = self._switch.mode in TAG_MODES
         if source == UPLINK:
             vlan = _vlan_from_wire(self._switch, self._ports, target)
@@ -158,7 +175,7 @@ class Router:
             wants_own = sender.self_loopback and joins(sender, target)
             stations = self._accepting(target, self._neighbours(sender, itself=wants_own))
         else:
-            hears = self._switch.promiscuous == "all"
+            hears = self._switch.promiscuous == "all" and not self._learns
             stations = tuple(port.name for port in self._neighbours(sender) if port.promiscuous and hears)
         to_wire = _carries(self._switch, sender.port_vlan)
         lost = "" if stations or to_wire else "NO_DESTINATION"

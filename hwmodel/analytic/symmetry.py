@@ -43,6 +43,9 @@ def is_alike_for_all(config: Config, system: System) -> bool:
     if not (workload.pattern in _TO_ALL_ALIKE or pairs_fit) or workload.has_weights:
         return False
     first, *others = (without_names(server.config) for server in system.servers)
+    switches = [server.config.virtual_switch for server in system.servers]
+    if any(own is not None and (len(own.cores) > 1 or own.thread_cores) for own in switches):
+        return False  # one sender's frames keep one core busy, and not all alike
     ports = [bridge.ports[system.port_name(part)] for part in range(system.outside)]
     is_plain = not (first.switch.acl or first.switch.mirrors or first.switch.addresses)
     return (
@@ -103,9 +106,8 @@ def folded_stream(system: System, one: Offered) -> Offered:
     hops = list(_joined((leg(each.leg), each.share) for each in one.hops))
     whole = whole_of(small, one.traffic.sizes, sent_as, hops)
     whole = replace(whole, first=one.traffic.first, first_inside=one.traffic.first_inside)
-    return Offered(
-        "all VMs", one.source, whole, None, sent_as, tuple(Onward(*each, wire=each[0].part) for each in hops)
-    )
+    onward = tuple(Onward(*each, wire=each[0].part) for each in hops)
+    return Offered("all VMs", one.source, whole, None, sent_as, onward, one.rings)
 
 
 def unfolded(system: System, traffic: Traffic) -> Traffic:

@@ -333,7 +333,8 @@ class Demand:
     names of flows that send nothing because their VM also has a saturating flow. `waiting`: ports with a dead wire,
     each with the senders that keep their first frame for it and send nothing. `policed`: policing entries of policies,
     by bridge and entry, with the share of their frames that passes, None where unknown. `alike`: replaces the streams
-    where all senders of a system are alike: those of one server in the folded system (`symmetry.py`).
+    where all senders of a system are alike: those of one server in the folded system (`symmetry.py`). `goes_on`: it is
+    what a component has of a system, where a bridge takes on what leaves by its wire.
     """
 
     sought: Traffic
@@ -346,12 +347,14 @@ class Demand:
     waiting: tuple[tuple[str, tuple[str, ...]], ...] = ()
     policed: tuple[tuple[tuple[int, int], Fraction | None], ...] = ()
     alike: Offered | None = None
+    goes_on: bool = False
 
     def at(self, part: int) -> Demand:
         """Give what it takes of one component; the rate offered stays that of the whole."""
         if not self.sought.parts and not any(one.parts for one in self.beside):
             return self
-        return replace(self, sought=self.sought.at(part), beside=tuple(one.at(part) for one in self.beside))
+        beside = tuple(one.at(part) for one in self.beside)
+        return replace(self, sought=self.sought.at(part), beside=beside, goes_on=True)
 
     @property
     def traffics(self) -> tuple[Traffic, ...]:

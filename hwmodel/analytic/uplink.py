@@ -24,12 +24,12 @@ def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
     """Give the configuration and demand as the adapter sees them: the virtual switch's uplink is its one function.
 
     Both unchanged without a virtual switch. If the uplink drops what is too much and frames of the sought traffic reach
-    VMs, what they send to the wire is left out.
+    VMs, what they send to the wire is left out, unless a bridge is there, behind which it is delivered.
     """
     if not config.has_virtual_switch:
         return config, demand
     sought = demand.sought
-    if sought.copies and switch_of(config).on_uplink_full == "drop":
+    if sought.copies and not demand.goes_on and switch_of(config).on_uplink_full == "drop":
         sought = replace(sought, to_wire=ZERO)
     beside = tuple(_by_uplink(config, one) for one in demand.beside)
     return seen_by_adapter(config), replace(demand, sought=_by_uplink(config, sought), beside=beside)

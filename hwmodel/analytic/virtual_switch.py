@@ -40,18 +40,21 @@ class StageShares(NamedTuple):
 
 
 @remembered()
-def stage_shares(config: Config) -> StageShares:
-    """Give the share of frames that each stage of a virtual switch's flow cache knows.
+def stage_shares(config: Config, part: int = 0) -> StageShares:
+    """Give the share of frames that each stage of the flow cache of one server's virtual switch knows.
 
     The wildcard table is taken to hold what the exact-match table holds too, as far as it has room.
     """
-    own = switch_of(config).flow_cache
+    system = System.of(config)
+    own = switch_of(system.config(part)).flow_cache
     assert own is not None, "who asks has one"
     n, by_wire = config.workload.connections, config.workload.wire_share
-    streams = streams_of(config, System.of(config).vm_names)
+    streams = streams_of(config, system.vm_names)
     ends = {
         (one.source, target) for one in streams for target in (*one.targets * (by_wire < 1), *[UPLINK] * (by_wire > 0))
-    }
+        if target in GROUPS or part in (system.place(one.source)[0], system.place(target)[0])
+    }  # fmt: skip
+    config = system.config(part) if len(system.servers) > 1 else config
     connections = [(source, 1 if target in GROUPS else n) for source, target in sorted(ends)]
     exact = _known(config, own.exact_entries, connections)
     near = _known(config, own.near_entries, connections) if own.near_entries else ONE
@@ -89,7 +92,8 @@ def _known(config: Config, n_entries: int, asked: Sequence[tuple[str, int]]) -> 
 def _are_alike(config: Config, by_sender: Counter[str]) -> bool:
     """Tell whether all senders have equally many connections, the same load, and the same turns at one core."""
     workload, switch, flows = config.workload, config.switch, config.workload.flows
-    is_even = len({(one.source, one.target) for one in flows}) == len(flows)
+    is_of_system = not by_sender.keys() <= {UPLINK, *(config.vm_at(port.name) for port in switch.ports)}
+    is_even = not is_of_system and len({(one.source, one.target) for one in flows}) == len(flows)
     if not is_even or 0 < workload.wire_share < 1 or any(workload.rate_bps_of(one) is not None for one in flows):
         return False
     return (len(by_sender) == 1 and config.nic.queues_per_vf == 1) or (
@@ -103,23 +107,27 @@ def _are_alike(config: Config, by_sender: Counter[str]) -> bool:
     )
 
 
-def slow_path_notes(config: Config, frames_per_s: Fraction) -> Iterator[str]:
+def slow_path_notes(config: Config, demand: Demand, frames_per_s: Fraction) -> Iterator[str]:
     """Note where the slow path has cores of its own and is overloaded."""
-    own = switch_of(config).flow_cache if config.has_virtual_switch else None
-    if own is None or not own.miss_cores:
-        return
-    asked = stage_shares(config).slow * frames_per_s * own.miss_time_fs / FS_PER_S / len(own.miss_cores)
-    if asked > 1:
-        yield slow_path_note(float(asked), len(own.miss_cores))
+    for part, server in enumerate(System.of(config).servers):
+        own = switch_of(server.config).flow_cache if server.config.has_virtual_switch else None
+        if own is None or not own.miss_cores:
+            continue
+        sought = demand.at(part).sought
+        looked_up = (sought.reads + sought.from_wire) * frames_per_s
+        asked = stage_shares(config, part).slow * looked_up * own.miss_time_fs / FS_PER_S / len(own.miss_cores)
+        if asked > 1:
+            yield slow_path_note(float(asked), len(own.miss_cores))
 
 
-def looking_s(config: Config, traffic: Traffic) -> Fraction:
-    """Give the switching core's look-up time for a mean frame, in seconds."""
+def looking_s(whole: Config, part: int, traffic: Traffic) -> Fraction:
+    """Give the time, in seconds, in which a server's switching core looks a mean frame up; `whole`: of the system."""
+    config = System.of(whole).config(part)
     own = switch_of(config).flow_cache
     looked_up = traffic.reads + traffic.from_wire
     if own is None or not looked_up:
         return ZERO
-    shares, (wildcard_fs, miss_fs) = stage_shares(config), config.looking_costs_fs
+    shares, (wildcard_fs, miss_fs) = stage_shares(whole, part), config.looking_costs_fs
     a_frame_fs = (1 - shares.near) * own.far_time_fs
     if own.exact_entries:
         a_frame_fs += own.exact_time_fs
@@ -168,7 +176,7 @@ def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
 def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
     """Give the cores' time, in seconds, for a frame of a station or from the wire; batches are taken as full.
 
-    What other rings of the core add comes in addition (`switch_rings.on_cores`).
+    What other rings of the core and look-ups in the flow cache add comes in addition (`switch_rings.on_cores`).
     """
     own, driver = switch_of(config), config.driver_of(PF)
     uplink_fs, uplink_byte_fs = config.uplink_costs_fs
@@ -187,7 +195,7 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
         passing_fs += one.to_wire * own.segment_frame_time_fs
     if own.sample_one_in is not None:
         passing_fs += (one.reads + one.from_wire) * Fraction(own.sample_time_fs, own.sample_one_in)
-    return passing_fs / FS_PER_S + one.copies_out * doorbell_s(config, source, one.sizes) + looking_s(config, one)
+    return passing_fs / FS_PER_S + one.copies_out * doorbell_s(config, source, one.sizes)
 
 
 def thread_of(config: Config, vm: str) -> int:

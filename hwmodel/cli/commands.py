@@ -375,12 +375,14 @@ def switch(arguments: Namespace) -> None:
     from hwmodel import simulation, switch_frames
     from hwmodel.config import only_server
     from hwmodel.config.names import UPLINK
-    from hwmodel.words.warnings import promiscuous_for_wire, unasked_lists
+    from hwmodel.words.warnings import promiscuous_for_wire, unasked_lists, unseparated
 
     adapter = only_server(config, arguments.server).config
     own = adapter.switch
     if own.unasked_lists:
         note(f"Warning: {unasked_lists(own.unasked_lists, own.mode)}")
+    if own.unseparated:
+        note(f"Warning: {unseparated(own.unseparated, own.mode)}")
     for port in own.promiscuous_for_wire if arguments.in_port != UPLINK else ():
         note(f"Warning: {promiscuous_for_wire('switch.promiscuous', port.name, adapter.nic.preset)}")
     with _placing_errors(arguments):

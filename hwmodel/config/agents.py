@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, NamedTuple
 
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -11,38 +10,20 @@ from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES
 
 from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
 from .edge_agents import VdpBridge, VdpStation
-from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, shown, wrong
-from .names import EtherType, Mac, Name, ServerName
+from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, wrong
+from .names import EtherType, Mac, Name, OwnName, ServerName
 from .run import LONGEST_RUN
 from .scenario import BLOCKS, EventChanges
 from .workload import FrameBytes
 
 MOST_RULES = 1_000
-_WORD = r"[A-Za-z][A-Za-z0-9_-]{0,31}"
 Order = Literal["kept", "free"]
-
-
-class AgentName(Kind):
-    """The name of an agent, or a word that one sends: letters, digits, - and _, a letter first."""
-
-    def __init__(self, what: str = "an agent") -> None:
-        self.what = what
-
-    def parse(self, value: object) -> str:
-        """Return the name."""
-        if not isinstance(value, str) or not re.fullmatch(_WORD, value):
-            raise wrong(f"{shown(value)} is not {self.what}; letters, digits, - and _, a letter first, 32 at most")
-        return value
-
-    def schema(self) -> dict[str, Any]:
-        """Return a pattern that names fit."""
-        return {"title": self.what, "type": "string", "pattern": f"^{_WORD}$"}
 
 
 class From(Kind):
     """The time from which a figure is looked at, or the agent whose message it is."""
 
-    _time, _name = Duration("0ns", LONGEST_RUN), AgentName()
+    _time, _name = Duration("0ns", LONGEST_RUN), OwnName()
 
     def parse(self, value: object) -> int | str:
         """Return the time, or the name."""
@@ -105,7 +86,7 @@ class HeardFrame(SparseBlock):
         None, "Whose source address it has: a VM's (b.vf1), or one like 02:00:00:00:00:02; null: any.", alias="from"
     )
     destination: Annotated[int, Mac()] | None = key(None, "Its destination address; null: any.")
-    message: Annotated[str, AgentName("a message")] | None = key(
+    message: Annotated[str, OwnName("a message")] | None = key(
         None, "The word that it carries, of a frame that an agent has sent; null: any or none."
     )
 
@@ -117,7 +98,7 @@ class SentFrame(SparseBlock):
     to: Annotated[int | str, Station()] = key(..., "Its destination: a VM (b.vf1), or an address.")
     ethertype: Annotated[int, EtherType()] = key(..., "Its EtherType, like 0x88b6; none of IP, ARP or a tag.")
     frame_bytes: FrameBytes | None = key(None, "Its length with FCS; 64.")
-    message: Annotated[str, AgentName("a message")] | None = key(None, "A word that it carries to agents.")
+    message: Annotated[str, OwnName("a message")] | None = key(None, "A word that it carries to agents.")
 
     @property
     def own(self) -> OwnFrame:
@@ -156,8 +137,8 @@ class Trigger(Condition):
     each: Annotated[int, Whole(1, MOST_COUNTED)] | None = key(
         None, "With `figure`, a count: it comes as that has grown by so many, by as many again, and so on."
     )
-    message: Annotated[str, AgentName("a message")] | None = key(None, "The word that comes from an agent.")
-    silence: Annotated[str, AgentName("a message")] | None = key(None, "The word that has not come `for` so long.")
+    message: Annotated[str, OwnName("a message")] | None = key(None, "The word that comes from an agent.")
+    silence: Annotated[str, OwnName("a message")] | None = key(None, "The word that has not come `for` so long.")
     for_fs: Annotated[int, Duration("1ns", LONGEST_RUN)] | None = key(None, "How long, of a silence.", alias="for")
     every_fs: Annotated[int, Duration("1ns", LONGEST_RUN)] | None = key(
         None, "How long from one time to the next, the first after as long.", alias="every"
@@ -198,8 +179,8 @@ OF_FIGURE = ("vm", *OF_FIGURES, "each")
 class Sending(SparseBlock):
     """A message to an agent, or a frame."""
 
-    to: Annotated[str, AgentName()] | None = key(None, "The agent that is to hear it.")
-    message: Annotated[str, AgentName("a message")] | None = key(None, "The word that it says.")
+    to: Annotated[str, OwnName()] | None = key(None, "The agent that is to hear it.")
+    message: Annotated[str, OwnName("a message")] | None = key(None, "The word that it says.")
     frame: SentFrame | None = key(
         None, "In place of both, a frame: {from: a.vf1, to: b.vf0, ethertype: 0x88b6, message: busy}."
     )

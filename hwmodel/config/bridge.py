@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+from hwmodel.rules.private_vlan import PROMISCUOUS
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 
 from .bridge_flow_control import BridgeFlowControl
@@ -12,11 +13,13 @@ from .bridge_mirrors import BridgeMirror
 from .bridge_samples import BridgeSampler
 from .kinds import Block, ByteCount, ByteRate, Duration, Listing, OrWord, Truth, Whole, Word, key
 from .names import IdKey, LogicalName, Name, PortOfBridge, ServerName, ethernet_ports
+from .private_vlan import PVLAN_FORM, PvlanClass
 from .switch import AclEntry, Guards, Switch, VlanId, VlanList
 
 Latency = Annotated[int, Duration("0ns", "1s")]
 Forwarding = Literal["store_and_forward", "cut_through"]
 Sharing = Literal["port", "all"]
+OnExcess = Literal["protect", "restrict", "shut_down"]
 Buffer = Annotated[int, ByteCount("64B", "1024MiB")]
 
 LATENCY: Any = key(
@@ -138,6 +141,19 @@ class ServiceLevel(Block):
     )
 
 
+class PortSecurity(Block):
+    """How many addresses a port of a learning bridge may have."""
+
+    most: Annotated[int, Whole(1, 65536)] = key(
+        1, "Most source addresses that the port has in the table at a time; one in two VLANs counts twice."
+    )
+    on_excess: Annotated[OnExcess, Word(OnExcess)] = key(
+        "restrict",
+        "What becomes of frames from further addresses: they drop (PORT_SECURITY), without a word (protect) or with a "
+        "warning (restrict), or the first of them shuts the port down besides.",
+    )
+
+
 class BridgePort(Block):
     """A port of the bridge, by its name: `adapter` or the server's, of several Ethernet ports `p1`, and `outside`."""
 
@@ -159,6 +175,15 @@ class BridgePort(Block):
     )
     vlans: Annotated[VlanList | Literal["all"], OrWord("all", VlanList)] = key(
         "all", "VLANs that the port carries: all, or a list."
+    )
+    pvlan: PvlanClass = key(
+        "promiscuous",
+        "Whom a private VLAN lets the port's logical ports reach: promiscuous all ports; isolated promiscuous ports "
+        f"alone, not even each other; {PVLAN_FORM} those and its community.",
+        unsaid=PROMISCUOUS,
+    )
+    port_security: PortSecurity | None = key(
+        None, "Limit on the addresses that the port may have, of a learning bridge; null: none.", unsaid=None
     )
     behind: Behind = key(BRIDGE, "Whose port it is: that of the bridge, or of an extender by its name.")
     s_channels: dict[Annotated[int, IdKey(4094)], ServiceLevel] = key(

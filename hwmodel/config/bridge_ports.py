@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from hwmodel.rules.private_vlan import PROMISCUOUS
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, ChannelKind, ModeName
 
 from .bridge import BRIDGE, OUTSIDE, BridgePort, s_channels_of
@@ -40,6 +41,7 @@ class LogicalPort:
     server: int | None = None
     adapter_port: int = 0
     station: int = 0
+    pvlan: int = PROMISCUOUS
 
     @property
     def s_vid(self) -> int:
@@ -146,7 +148,7 @@ def logical_ports(
             yield LogicalPort(
                 next(numbers), port.root, named(station.name), mode.interface_of(station), False,
                 station.port_vlan, station.vlans, station.untagged, None, port.server, port.adapter_port,
-                station.number,
+                station.number, station.pvlan,
             )  # fmt: skip
         return
     carried = ALL_VLANS if settings.vlans == "all" else settings.vlans
@@ -158,11 +160,13 @@ def logical_ports(
     for interface, kind in channels.items():
         name = f"{port.name}.{interface or DEFAULT_S_VID}" if mode.has_channels else port.name
         is_hairpin = kind == "vepa" if hairpin is None else hairpin
-        yield LogicalPort(next(numbers), port.root, name, interface, is_hairpin, native, vlans, untagged)
+        yield LogicalPort(
+            next(numbers), port.root, name, interface, is_hairpin, native, vlans, untagged, pvlan=settings.pvlan
+        )  # fmt: skip
     for wire_vlan, vlan in sorted(settings.translate.items()):
         yield LogicalPort(
             next(numbers), port.root, f"{port.name}.vlan{wire_vlan}", None, is_hairpin, native,
-            [vlan], [vlan] if wire_vlan == native else [], wire_vlan,
+            [vlan], [vlan] if wire_vlan == native else [], wire_vlan, pvlan=settings.pvlan,
         )  # fmt: skip
 
 
@@ -273,7 +277,11 @@ def _plain_port(bridges: Sequence[NamedBridge], at: int, name: str, number: int,
     )  # fmt: skip
     vlans = ALL_VLANS if settings.vlans == "all" else settings.vlans
     native = [] if settings.native_vlan is None else [settings.native_vlan]
-    port.logical = [LogicalPort(logical_number, number, name, None, False, settings.native_vlan, vlans, native)]
+    port.logical = [
+        LogicalPort(
+            logical_number, number, name, None, False, settings.native_vlan, vlans, native, pvlan=settings.pvlan
+        )
+    ]
     return port
 
 

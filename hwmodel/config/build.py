@@ -17,16 +17,18 @@ from .bridge import interfaces_before
 from .check_adapter import RING_CHECKS, check_capacity, check_link
 from .check_arbitration import check_arbitration
 from .check_bridge import check_bridge, check_bridge_kind
+from .check_control import check_control
 from .check_device_limits import check_device_limits
 from .check_flow_control import check_bridge_flow_control, check_control_frames, check_flow_control
 from .check_pcie import check_bus, check_buses, check_multi_root, check_trees
 from .check_ports import check_port_system, check_ports
+from .check_profiles import check_profiles
 from .check_room import check_adapter_room, check_system_room
 from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
 from .check_streams import check_streams
 from .check_switch import STATION_CHECKS, SWITCH_CHECKS, check_servers
-from .check_virtual_switch import check_bond, check_virtual_switch
+from .check_virtual_switch import check_bond, check_virtual_switch, check_virtual_switch_system
 from .check_vms import check_vms
 from .check_workload import check_load, check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
@@ -36,6 +38,7 @@ from .model import Config, keys_of, model_at
 from .overrides import plain_data
 from .resolve import fill, functions_of, number_of_ports, number_of_vfs, spread_port_defaults
 from .servers import OWN_BLOCKS, ServerEntry
+from .spread_profiles import with_profiles, wrong_profiles
 from .system import Server, entries_of, in_slot, own_blocks, server_made, split_servers
 
 # Other files that users take for configurations: top-level keys that give them away, and the command for them.
@@ -56,7 +59,8 @@ OF_PARTS: tuple[Callable[[Config, Findings], None], ...] = (
 _OF_SOUND = (check_system_room, check_streams)
 SYSTEM_CHECKS: tuple[Callable[[Config, Findings, Sequence[Part]], None], ...] = (
     check_servers, check_vms, check_trees, check_multi_root, check_buses, check_port_system, check_load, check_workload,
-    check_wire, check_bridge, check_policers, check_bridge_flow_control, check_control_frames, *_OF_SOUND,
+    check_wire, check_bridge, check_policers, check_bridge_flow_control, check_control_frames,
+    check_virtual_switch_system, check_profiles, check_control, *_OF_SOUND,
 )  # fmt: skip
 _AT_BRIDGE: Any = {"port": {"rate_bps"}, "switch": {"uplink": {"native_vlan"}}}
 _MAX_ATTEMPTS = 8  # each drops all values found wrong; a second is needed only if one of these hid another
@@ -114,7 +118,7 @@ def examine(document: Document, base_directory: str, *, is_running: bool = False
     may change in mid-run is checked (`check_load`).
     """
     apart = split_servers(document)
-    problems = list(document.problems)
+    problems = [*document.problems, *wrong_profiles(document)]
     counts = {one.name: counts_of(one.document) for one in apart}
     others = of_others(document, {one.name: one.beside for one in apart}, counts)
     fill_in = partial(fill, base_directory=base_directory)
@@ -162,6 +166,7 @@ def made_of(document: Document, fill_in: Callable[[Document], dict[str, Any]], b
     """Make a configuration of a document; blocks made `before` of the same data are taken as they are."""
     n_problems = len(document.problems)
     spread_port_defaults(document, functions_of(document.data))
+    document = with_profiles(document, functions_of(document.data))
     made = Made(replace(document, data=fill_in(document)), None, document.problems[n_problems:], Doubts())
     _validate(document, made, fill_in, before)
     return made
@@ -180,7 +185,12 @@ def of_others(
     n_functions, n_ports, n_vfs = ({name: each[at] for name, each in counts.items()} for at in range(3))
     before = interfaces_before(document.data, n_functions, n_ports)
     return {
-        name: {"server": at, "interfaces_before": before[name], "vfs_beside": sum(n_vfs[one] for one in beside[name])}
+        name: {
+            "server": at,
+            "interfaces_before": before[name],
+            "vfs_beside": sum(n_vfs[one] for one in beside[name]),
+            "has_bridge": True,
+        }
         for at, name in enumerate(counts)
     }
 

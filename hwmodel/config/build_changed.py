@@ -35,6 +35,7 @@ from .findings import Findings, Part
 from .kinds import Block
 from .model import OF_SYSTEM, keys_of
 from .operable import MOST_JUDGED, OF_ADAPTERS, OF_WORKLOADS, Check, Operable, row_of
+from .profiles import PROFILES
 from .resolve import ALL, fill, fill_station
 from .system import Server, split_servers
 
@@ -62,7 +63,8 @@ def _changed(
     document: Document, base_directory: str, before: System, keys: Collection[str], *, is_running: bool
 ) -> Examined | None:
     """Return the outcome if nothing is wrong, and parts have to know of others what they had to; None otherwise."""
-    stations = _stations_in(keys, of_servers=bool(before.own))
+    has_profiles = bool(document.data.get(PROFILES))  # of whose lines a key of a station may be one
+    stations = None if has_profiles else _stations_in(keys, of_servers=bool(before.own))
     hosts = _hosts_in(keys) if before.own else None
     is_common = hosts is None or any(not key.startswith("servers.") for key in keys)
     are_alone = is_common and bool(keys) and all((row := _row_of(key)) is not None and row.key == key for key in keys)

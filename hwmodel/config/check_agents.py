@@ -11,6 +11,7 @@ from .agents import OF_FIGURE, OWN, AgentBlock, HeardFrame, OwnFrame, Rule, Send
 from .check_condition import misfits, watched_by
 from .check_edge_agents import Wrong, ports_to_servers, vdp_settings, wrong_role
 from .condition import malformed
+from .control_ends import control_settings, wrong_ends
 from .document import Document, DocumentError, KeyPath, Problem
 from .kinds import suggest
 from .live_configuration import LiveConfiguration, Setting
@@ -43,6 +44,7 @@ def wrong_agents(document: Document, config: Config) -> list[Problem]:
             found += _wrong_place(("agents", name), agent, config)
         for at, rule in enumerate(agent.rules or ()):
             found += _wrong_rule(("agents", name, "rules", at), rule, agent, config)
+    found += [Wrong(("control", "way"), f"way vdp: {message}") for message in wrong_ends(config)]
     return [document.problem(one.path, one.message, key=one.is_key) for one in found]
 
 
@@ -219,6 +221,7 @@ def settings_of(config: Config) -> Iterator[Setting]:
         for at, rule in enumerate(agent.rules or ()):
             yield from settings_in(name, at, rule)
     yield from vdp_settings(config)
+    yield from control_settings(config)
 
 
 def settings_in(agent: str, at: int, rule: Rule) -> list[Setting]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from hwmodel.rules.private_vlan import PROMISCUOUS
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, UNTAGGED_MODES, ModeName
 from hwmodel.units import format_bytes, format_rate_bps, format_time_fs
 
@@ -77,6 +78,8 @@ def _check_ports(
     for name, port in bridge.settings.ports.items():
         path: KeyPath = (*bridge.path, "ports", name)
         part = by_port.get(name)
+        if port.port_security is not None and bridge.settings.kind == "controlling":
+            findings.add("a controlling bridge learns no addresses that could be too many", (*path, "port_security"))
         if part is not None or name == OUTSIDE:
             check_service_levels(bridge, name, part, findings)
             check_translation(port, path, part, findings)
@@ -89,6 +92,9 @@ def _check_ports(
                 message = f"no server is at this port, its wire has one end{hint}"
                 findings.add(message, path, besides=["servers", *ends])
             continue
+        if port.pvlan != PROMISCUOUS and part.server.config.switch.mode in TAG_MODES:
+            message = "at this port each station has a logical port of its own, and its class: switch.ports.NAME.pvlan"
+            findings.add(message, (*path, "pvlan"))
         rate_bps = part.server.config.port.rate_bps
         if port.rate_bps != rate_bps:
             whose = f"of {part.server.name}" if part.server.name else "of the adapter"

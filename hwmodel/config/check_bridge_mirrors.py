@@ -27,6 +27,9 @@ _ENDS = (
 
 def check_mirrors(at: int, mirrors: Sequence[BridgeMirror], path: KeyPath, topology: Topology, add: Findings) -> None:
     """Check the mirrors of a bridge by its number; `path`: of its settings."""
+    if mirrors and any(config.virtual_switch is not None for config in topology.configs):
+        add.add("copies may come to a virtual switch, which does not count them apart", (*path, "mirrors"))
+        return
     ports = topology.bridge_ports.ports[at]
     plain = [port.name for port in ports if is_plain(port)]
     for index, mirror in enumerate(mirrors):

@@ -75,14 +75,6 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
 
 def check_port_system(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
     """Check, if no bridge joins the ports' wires, that each flow stays at one port, and the pattern can run there."""
-    for part in parts:
-        if part.server.config.has_virtual_switch and len(parts) > 1:
-            part.findings.add(
-                "a virtual switch is modelled in one server alone, with stations outside at the other end of its wire",
-                "nic.mode",
-                besides=["servers"],
-            )
-            return
     _check_flows(config, findings)
     if apart_ports(config) != ("",) and config.workload.pcap is None:
         _check_pattern(config, findings, domains_of(config))

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import PF
 
 from .adapter import MODEL_MAX_QUEUES
 from .check_ports import check_port_name
 from .check_steering import check_core
 from .document import KeyPath
-from .findings import Findings
+from .findings import Findings, Part
 from .frame_lengths import named_lengths
 from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .model import Config
 from .names import is_uplink
-from .virtual_switch import MOST_VMS, VirtualSwitch
+from .system import bridges_of
+from .virtual_switch import MOST_LEARNED, MOST_VMS, VirtualSwitch
+from .vms import vms_of
 from .workload import MOST_HEADERS
 
 _MODE = "nic.mode"
 _REACH = "host.virtual_switch.reach"
 _NOT_BESIDE = (
-    "bridge", "bridges", "servers", "nic.arbitration", "nic.flow_control", "nic.rsc", "nic.header_split", "host.iotlb",
+    "nic.arbitration", "nic.flow_control", "nic.rsc", "nic.header_split", "host.iotlb",
     "switch.pool_filters",
 )  # fmt: skip
+_LEARNING = "host.virtual_switch.learning"
 _OF_UPLINK = ("workload.wire_share", "workload.external", "switch.uplink.vlans", "host.virtual_switch.uplink_queues")
+
+
+def _why(own: VirtualSwitch) -> str:
+    return f"the virtual switch has no uplink (reach: {own.reach}); reach: external gives it one"
 
 
 def check_virtual_switch(config: Config, findings: Findings) -> None:
@@ -107,6 +118,11 @@ def _check_switch(config: Config, own: VirtualSwitch, findings: Findings) -> Non
         findings.add("not modelled with a virtual switch (nic.mode: vswitch)", "switch.scheduler", _MODE)
     if config.switch.timing != "none":
         findings.add("is of the adapter's switch; a virtual switch has times of its own", "switch.timing", _MODE)
+    if own.learning is not None and config.switch.promiscuous != "all":
+        findings.add("a switch that learns floods what its VMs send too", "switch.promiscuous", _LEARNING)
+    if own.reach == "private" and config.switch.ports[0].enabled:
+        findings.add("the host has no port of a private switch (reach: internal gives it one)",
+                     findings.station(PF, "enabled"), _REACH)  # fmt: skip
     if config.switch.mode != "veb":
         findings.add(f"a virtual switch switches by itself; {config.switch.mode} does not", "switch.mode", _MODE)
 
@@ -164,16 +180,49 @@ def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
                 besides=["nic.vfs", "host.virtual_switch.uplink_queues"],
             )
         return
-    why = "the virtual switch has no uplink (reach: internal); reach: external gives it one"
     if workload.pattern == "to_wire":
-        findings.add(why, "workload.pattern", _REACH)
+        findings.add(_why(own), "workload.pattern", _REACH)
     for key in filter(config.value_of, _OF_UPLINK):
-        findings.add(why, key, _REACH)
+        findings.add(_why(own), key, _REACH)
     if own.on_uplink_full == "wait":
-        findings.add(why, "host.virtual_switch.on_uplink_full", _REACH)
-    for at, flow in enumerate(workload.flows):
-        if is_uplink(flow.source) or is_uplink(flow.target):
-            findings.add(why, ("workload", "flows", at), _REACH)
+        findings.add(_why(own), "host.virtual_switch.on_uplink_full", _REACH)
+
+
+def check_virtual_switch_system(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check what stands beside a virtual switch: bridges, other adapters of its server, flows that need its uplink."""
+    hosts = Counter(part.server.host for part in parts)
+    vms = vms_of(part.server for part in parts)
+    for number, part in enumerate(parts):
+        own = part.server.config.virtual_switch
+        if own is None:
+            continue
+        if hosts[part.server.host] > 1:
+            part.findings.add(
+                "a virtual switch is modelled in a server with one adapter, its uplink", "nic.mode", besides=["servers"]
+            )
+        for bridge in bridges_of(config)[:1]:
+            if own.bond is not None:
+                part.findings.add(f"a bond is not modelled with {bridge.words} behind it", _BOND, bridge.key)
+            if config.workload.segment_bytes is not None:
+                findings.add(
+                    "segments handed to a virtual switch are not modelled with a bridge behind its uplink",
+                    "workload.segment_bytes",
+                    bridge.key,
+                )
+        if own.learning is not None and len(vms) >= MOST_LEARNED:
+            part.findings.add(
+                f"{len(vms)} VMs and hosts, and the stations outside, are more addresses than the {MOST_LEARNED} that "
+                "there is room for at a virtual switch that learns",
+                _LEARNING,
+                besides=["nic.vfs", "servers"],
+            )
+        if own.reach == "external":
+            continue
+        for at, flow in enumerate(config.workload.flows):
+            ends = [-1 if is_uplink(end) else vms[config.vm_at(end)].at for end in (flow.source, flow.target)
+                    if is_uplink(end) or config.vm_at(end) in vms]  # fmt: skip
+            if len(ends) == 2 and (ends[0] == number) != (ends[1] == number):
+                findings.add(_why(own), ("workload", "flows", at), _REACH)
 
 
 _BOND = "host.virtual_switch.bond"
@@ -188,7 +237,8 @@ def check_bond(config: Config, findings: Findings) -> None:
     own = switch.bond
     if config.bond is None:
         findings.add(
-            "a bond is of the uplink, and the virtual switch has none (reach: internal); reach: external gives it one",
+            f"a bond is of the uplink, and the virtual switch has none (reach: {switch.reach}); reach: external "
+            "gives it one",
             _BOND,
             _REACH,
         )

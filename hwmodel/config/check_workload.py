@@ -62,6 +62,8 @@ def _named(config: Config) -> Iterator[tuple[str, KeyPath]]:
     workload = config.workload
     for name in workload.weights:
         yield name, ("workload", "weights", name)
+    for index, name in enumerate(workload.stopped):
+        yield name, ("workload", "stopped", index)
     for index, flow in enumerate(workload.flows):
         yield flow.source, ("workload", "flows", index, 0)
         yield flow.target, ("workload", "flows", index, 1)
@@ -127,6 +129,7 @@ def _of_senders(workload: Workload) -> dict[str, str]:
         "wire_share": ("0", workload.wire_share != 0),
         "weights": ("{}", bool(workload.weights)),
         "zipf": ("null", workload.zipf is not None),
+        "stopped": ("[]", bool(workload.stopped)),
     }
     return {key: unset for key, (unset, given) in is_given.items() if given}
 

@@ -60,7 +60,9 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
     unreadable: set[KeyPath] = field(default_factory=set)  # values that are aliases, reported already
     spread: set[KeyPath] = field(default_factory=set)  # keys of ports that come from the entry `all`
+    given: dict[KeyPath, KeyPath] = field(default_factory=dict)  # keys of ports whose values a profile's key says
     prefixes: dict[KeyPath, str] = field(default_factory=dict)  # words before a key in messages: servers.a.set.
+    part: str = ""  # of a server's document: its name
     whole: Any = None  # in a server's document: the data of the whole system, to name entries that its own data lack
 
     @property
@@ -91,6 +93,7 @@ class Document:
             problems=list(self.problems),
             unreadable=set(self.unreadable),
             spread=set(self.spread),
+            given=dict(self.given),
             prefixes=dict(self.prefixes),
         )
 
@@ -146,6 +149,8 @@ class Document:
 
     def dotted(self, path: KeyPath) -> str:
         """Write a path as users type it: entries of a list by their name where they have one, else by position."""
+        if path[:4] in self.given:
+            path = (*self.given[path[:4]], *path[4:])
         words: list[str] = []
         here = self.data if path and _child(self.data, path[0]) is not None else self.whole
         for step in path:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import PF
 from hwmodel.rules.steering import USUAL_TABLE
 from hwmodel.units import UnitError, format_bytes, parse_bytes
 
@@ -47,7 +48,7 @@ def fill_queues(driver: Block, nic: Block, device: str | None, n_ports: int, *, 
             _take_memory(steering, nic, n_ports, device)
 
 
-def fill_virtual_switch(host: Block, switch: Block, nic: Block, workload: Block) -> None:
+def fill_virtual_switch(host: Block, switch: Block, nic: Block, needs_wire: bool) -> None:
     """Fill in a virtual switch's costs, its cores, and whether it has an uplink; add the block if VMs need it."""
     is_used = has_virtual_switch(nic)
     if is_used and host.get("virtual_switch") is None:
@@ -56,16 +57,27 @@ def fill_virtual_switch(host: Block, switch: Block, nic: Block, workload: Block)
     if isinstance(own, dict):
         for key, value in VIRTUAL_SWITCHES.get(str(own.get("preset")), {}).items():
             if isinstance(value, Mapping) and isinstance(own.setdefault(key, {}), dict):
-                own[key] = {**value, **_by_rules(switch), **own[key]}
+                own[key] = {**value, **(_by_rules(switch) if key == "flow_cache" else {}), **own[key]}
             own.setdefault(key, value)
         own.setdefault("rule_time", RULE_TIME.get(str(own.get("rule_match", "masks")), "0ns"))
         own.setdefault("byte_time", BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
         cores = host.get("cores")
         own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])
-        own.setdefault("reach", "external" if uses_wire(workload) or own.get("bond") is not None else "internal")
-    is_internal = is_used and isinstance(own, dict) and own.get("reach") == "internal"
+        own.setdefault("reach", "external" if needs_wire or own.get("bond") is not None else "internal")
+    is_internal = is_used and isinstance(own, dict) and own.get("reach") != "external"
     if is_internal and isinstance(switch.setdefault("uplink", {}), dict):
         switch["uplink"].setdefault("vlans", [])
+
+
+def fill_reach(host: Block, switch: Block, nic: Block) -> None:
+    """Let all ports of a virtual switch that learns get what floods; the host has none at a private switch."""
+    own = host.get("virtual_switch") if has_virtual_switch(nic) else None
+    own = own if isinstance(own, dict) else {}
+    for entry in switch["ports"]:
+        if isinstance(entry, dict) and isinstance(own.get("learning"), dict):
+            entry.setdefault("promiscuous", True)
+        if isinstance(entry, dict) and entry.get("name") == PF and own.get("reach") == "private":
+            entry.setdefault("enabled", False)
 
 
 def has_own_threads(host: Block) -> bool:

@@ -44,6 +44,8 @@ REASONS = (
     ("run.*", "it says how the whole run goes"),
     ("agents*", "who decides by which rules is so from the start"),
     ("management*", "it is how the network is built"),
+    ("control*", "who starts what, and tells whom, is so from the start"),
+    ("vms*", "who is attached where is so from the start"),
 )  # fmt: skip
 
 
@@ -90,7 +92,7 @@ def changed_keys(before: Config, after: Config) -> Changed:
     }
     entries = zip(before.servers, after.servers, strict=False)
     trees = (f"servers.{old.name}.{key}" for old, new in entries for key in differing(old, new, "tree"))
-    among = ("vms", "workload", "run", "agents", "management")
+    among = ("vms", "workload", "run", "agents", "management", "control")
     of_all = (*differing(before, after, "multi_root"), *trees, *differing(before, after, *among))
     return Changed(
         {at: keys for at, keys in of_adapters.items() if keys},
@@ -100,7 +102,9 @@ def changed_keys(before: Config, after: Config) -> Changed:
 
 
 def _keys_beside_drivers(old: Config, new: Config) -> Iterator[str]:
-    return (key for key in differing(old, new, *OWN_BLOCKS) if not f"{key}.".startswith("driver.vms."))
+    """Yield the keys in which adapters differ, but for VMs' drivers, and for which lines are a station's own."""
+    keys = (key for key in differing(old, new, *OWN_BLOCKS) if not f"{key}.".startswith("driver.vms."))
+    return (key for key in keys if not key.endswith(".own_lines"))
 
 
 def _keys_of_drivers(old: Config, new: Config) -> Iterator[str]:

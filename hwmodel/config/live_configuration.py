@@ -153,7 +153,7 @@ class LiveConfiguration:
         document, config, drivers, state = self._document, self._scenario, self._drivers, self._state
         event = config.scenario[at]
         keys: Mapping[str, Any] = event.changes
-        now = state.document.copied() if config.agents else state.document
+        now = state.document.copied() if config.reacts else state.document
         self.follow()
         if event.is_set or drivers is None:
             apply_set(now, document, at)

@@ -28,6 +28,7 @@ from .overrides import (
 from .resolve import capture_path
 from .scenario_steps import spread_scenario_file, steps_of
 from .shipped import config_path
+from .spread_profiles import take_back
 
 
 def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides | None = None) -> Config:
@@ -69,6 +70,7 @@ class BaseDocument:
     """Hold what a file or a mapping says, before overrides; made by `read_base`."""
 
     def __init__(self, document: Document, directory: str) -> None:
+        take_back(document.data)
         self._document = document
         self.directory = directory  # where relative file names in the document start
 
@@ -119,7 +121,7 @@ class BaseDocument:
         """Return a configuration that can find its scenario's steps; InputError if it is wrong, or the scenario."""
         config = found.sound_config()
         config.remember(changed=changed, written=document.value_places)
-        if config.scenario or config.agents:
+        if config.scenario or config.reacts:
             steps = partial(steps_of, document, found, self.directory)
             config.remember(steps=partial(_steps, steps, steps(config)))
         config.remember(live=partial(LiveConfiguration, document, found, self.directory))

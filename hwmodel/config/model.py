@@ -18,12 +18,15 @@ from hwmodel.rules.capacities import MOST_EVENTS
 from hwmodel.rules.function_names import PF, function_names, function_number
 
 from .adapter import Nic, Pcie, WirePort
-from .agents import AgentBlock, AgentName, Management
+from .agents import AgentBlock, Management
 from .bridge import Bridge, JoinedBridge
+from .control import Control
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, attributes_of, key
+from .names import OwnName
 from .pcie_tree import MultiRoot
+from .profiles import Profile
 from .run import Run
 from .scenario import Event
 from .servers import ServerEntry
@@ -34,7 +37,7 @@ from .workload import Workload
 
 HASH_DIGITS = 16
 # Keys that no server has of its own.
-OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario", "agents", "management")
+OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "profiles", "scenario", "agents", "management", "control")
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,12 @@ class Config(Block):
         "results have it. Without one a VM has the name of its function.",
         unsaid=(),
     )
+    profiles: dict[Annotated[str, OwnName("the name of a profile")], Profile] = key(
+        {},
+        "Named sets of what stations may be given (docs/profiles.md): {server: {guards: [arp]}, web: {inherit: server, "
+        "port_vlan: 10, rate_limit: 1Gbps}}; a station says which is its own: {name: vf1, profile: web}.",
+        unsaid={},
+    )
     workload: Workload = key({}, "Who sends what to whom, and when.")
     run: Run = key({}, "Length and seed of a run.")
     scenario: Annotated[
@@ -168,7 +177,7 @@ class Config(Block):
         "what hardware fixes is refused. Or the name of a file with such a list.",
         unsaid=(),
     )
-    agents: dict[Annotated[str, AgentName()], AgentBlock] = key(
+    agents: dict[Annotated[str, OwnName()], AgentBlock] = key(
         {},
         "Who reacts while the machine runs (docs/agents.md): {guard: {server: a, rules: [{when: {of: a.vf1, figure: "
         "drops.NO_DESCRIPTOR, each: 100}, set: {servers.a.set.switch.ports.vf1.rate_limit: 1Gbps}}]}}.",
@@ -176,6 +185,12 @@ class Config(Block):
     )
     management: Management | None = key(
         None, "The network over which agents talk: {latency: 50us, loss: 1%}; null: messages take no time.", unsaid=None
+    )
+    control: Control | None = key(
+        None,
+        "Who tells the network that VMs start, and how late (docs/profiles.md): {way: polling, starts: {web1: 2s}, "
+        "network_manager: {poll: 10s}}; null: whoever is in `vms` runs, and has its profile, from the start.",
+        unsaid=None,
     )
 
     def with_overrides(self, overrides: Mapping[str, object] | Iterable[str] | None = None) -> Config:
@@ -479,7 +494,12 @@ class Config(Block):
     @property
     def changes_in_run(self) -> bool:
         """Tell whether events or agents may change anything while a run goes on."""
-        return bool(self.scenario or self.agents or self.tells_of_samples)
+        return bool(self.scenario or self.reacts)
+
+    @property
+    def reacts(self) -> bool:
+        """Tell whether somebody reacts while a run goes on: agents, who controls VMs, who tells of samples."""
+        return bool(self.agents) or self.control is not None or self.tells_of_samples
 
     @property
     def tells_of_samples(self) -> bool:
@@ -496,7 +516,7 @@ class Config(Block):
     @property
     def may_set_load(self) -> bool:
         """Tell whether events or agents may set keys of the workload while a run goes on."""
-        return any(key.partition(".")[0] == "workload" for key in self.set_in_run)
+        return self.control is not None or any(key.partition(".")[0] == "workload" for key in self.set_in_run)
 
     @property
     def made(self) -> tuple[Config, tuple[Any, ...]] | None:

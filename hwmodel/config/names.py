@@ -201,6 +201,23 @@ class ServerName(Kind):
         return {"title": names, "type": "string", "pattern": f"^{pattern}$"}
 
 
+class OwnName(Kind):
+    """A name of the user's choice, of an agent, a message, a profile: letters, digits, - and _, a letter first."""
+
+    def __init__(self, what: str = "an agent") -> None:
+        self.what = what
+
+    def parse(self, value: object) -> str:
+        """Return the name."""
+        if not isinstance(value, str) or not re.fullmatch(_SERVER, value):
+            raise wrong(f"{shown(value)} is not {self.what}; letters, digits, - and _, a letter first, 32 at most")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return a pattern that names fit."""
+        return {"title": self.what, "type": "string", "pattern": f"^{_SERVER}$"}
+
+
 class PortOfBridge(Kind):
     """A port of one of several bridges, typed like right.trunk."""
 

@@ -118,6 +118,7 @@ OF_STATIONS = (
     Operable("default", _IN_STATIONS, (check_pool_filters,)),
     Operable("trusted", (STATIONS, RULES, BRIDGES), (_limits("macs", "vlans"),)),
     Operable("guards", (STATIONS, RULES, BRIDGES)),
+    Operable("pvlan", _IN_STATIONS, (), is_fixed=_is_listed),
     Operable("spoof_check", _IN_STATIONS, (), ("vlan_spoof_check",)),
     *(Operable(key, _IN_STATIONS, ())
       for key in ("vlan_spoof_check", "loopback", "self_loopback", "ethertype_filter")),
@@ -129,6 +130,7 @@ OF_STATIONS = (
     Operable("receive_burst", (ARBITER,), (check_arbitration,)),
     Operable("credits", (ARBITER,), (check_arbitration,)),
     Operable("drop_enable", (DROPS,), (check_queues,)),
+    Operable("profile", ()),  # what follows from it are other keys of the station
 )  # fmt: skip
 OF_ADAPTERS = (
     Operable("port.rate", (FUNCTIONS, SCHEDULER, PORTS, OUTSIDE, SOURCES, BRIDGES), is_fixed=_is_cut_through),
@@ -145,6 +147,7 @@ OF_ADAPTERS = (
     Operable("host.virtual_switch.bond.silent", (PORTS,)),
     Operable("switch.uplink.native_vlan", (STATIONS, VLANS, BRIDGES)),
     Operable("switch.uplink.vlans", (VLANS, BRIDGES)),
+    Operable("switch.uplink.pvlan", _IN_STATIONS),
     Operable("switch.addresses", (LOOKUP, BRIDGES), (*_OF_LISTS, _limits("switch.addresses")), is_fixed=_is_listed),
     Operable("switch.mirrors", (RULES, BRIDGES), (
         *_OF_LISTS, _limits("switch.mirrors"), check_mirrors, check_ports, check_batches, check_packet_buffers,
@@ -163,12 +166,13 @@ OF_BRIDGES = (
     Operable("controls", (BRIDGES,)),
     Operable("mirrors", (BRIDGES,)),
     Operable("ports.*.rate", (BRIDGES, OUTSIDE, SOURCES), is_fixed=_is_cut_through),
-    *(Operable(f"ports.*.{key}", (BRIDGES,)) for key in ("hairpin", "native_vlan", "vlans")),
+    *(Operable(f"ports.*.{key}", (BRIDGES,)) for key in ("hairpin", "native_vlan", "vlans", "pvlan", "port_security")),
 )
 OF_WORKLOADS = (
     *(Operable(f"workload.{key}", (SOURCES,), _OF_LOADS)
       for key in ("load", "arrivals", "peak_rate", "mean_burst", "burst_length")),
     *(Operable(f"workload.{key}", (SOURCES,)) for key in ("weights", "zipf", "flows.*.2")),
+    Operable("workload.stopped", (SOURCES,), _OF_LOADS),
     *(Operable(f"workload.external.{key}", (SOURCES,))
       for key in ("rate", "arrivals", "peak_rate", "mean_burst", "burst_length")),
 )  # fmt: skip

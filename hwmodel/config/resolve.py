@@ -23,12 +23,14 @@ from .document import Document, KeyPath, Problem, copied_data
 from .fill_queues import (
     fill_bus,
     fill_queues,
+    fill_reach,
     fill_segments,
     fill_thresholds,
     fill_virtual_switch,
     has_bond,
     has_own_threads,
     has_virtual_switch,
+    uses_wire,
 )
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
@@ -64,14 +66,15 @@ def fill(
     server: int = 0,
     interfaces_before: int = 0,
     vfs_beside: int = 0,
+    has_bridge: bool = False,
     adapters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return a copy of the document's data with every key that can be derived filled in.
 
     `server`: the number of the adapter's server. `interfaces_before`: virtual interfaces that other servers' stations
-    have below the same port of the bridge. `vfs_beside`: VFs of the other adapters in the same server. `adapters`: the
-    plain data of each server's configuration, by the names of its ports at the bridge; None: the document's own adapter
-    is the only one.
+    have below the same port of the bridge. `vfs_beside`: VFs of the other adapters in the same server. `has_bridge`:
+    whether it is one of the servers of a system, which a bridge joins. `adapters`: the plain data of each server's
+    configuration, by the names of its ports at the bridge; None: the document's own adapter is the only one.
     """
     data: dict[str, Any] = copied_data(document.data)
     no_blocks = {name: data[name] for name in BLOCKS if not isinstance(data.get(name), dict | None)}
@@ -98,14 +101,19 @@ def fill(
     n_beside = 2 if has_virtual_switch(nic) else 0  # the PF, and the switch
     n_beside += number_of_vfs(nic) if n_beside and has_own_threads(host) else 0
     host.setdefault("cores", min(MOST_CORES, number_of_vfs(nic) + vfs_beside + n_beside))
-    fill_virtual_switch(host, data["switch"], nic, workload)
+    has_bridge = has_bridge or any(data.get(name) not in (None, []) for name in ("bridge", "bridges", "servers"))
+    fill_virtual_switch(host, data["switch"], nic, has_bridge or uses_wire(workload))
     if isinstance(data["switch"].setdefault("ports", []), list):
-        _list_stations(data["switch"]["ports"], functions_of(data))
+        list_stations(data["switch"]["ports"], functions_of(data))
         fill_segments(data["switch"]["ports"], nic, workload)
+        fill_reach(host, data["switch"], nic)
         n_switched = 1 if has_bond(host, nic) else n_ports
         _fill_stations(data["switch"], server, interfaces_before, n_switched, number_of_vfs(nic))
     _fill_workload(document, workload, nic, base_directory)
     fill_names(data)
+    starts = data["control"].get("starts") if isinstance(data.get("control"), dict) else None
+    if isinstance(starts, dict) and starts:
+        data["workload"].setdefault("stopped", [*starts])
     if isinstance(data.get(MULTI_ROOT), dict):
         _fill_hosts(data[MULTI_ROOT], data.get("servers"))
     if isinstance(data.get("bridge"), dict):
@@ -202,7 +210,7 @@ def number_of_ports(port: Any) -> int:
     return count if isinstance(count, int) and 1 < count <= MOST_PORTS else 1
 
 
-def _list_stations(stations: list[Any], functions: list[str]) -> None:
+def list_stations(stations: list[Any], functions: list[str]) -> None:
     """Append an entry, with its name only, for each function that has none."""
     named = {entry["name"] for entry in stations if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
     stations.extend({"name": name} for name in functions if name not in named)
@@ -313,7 +321,7 @@ def spread_port_defaults(document: Document, stations: list[str]) -> None:
             message = "no two stations have the same; it belongs into the entries of single ports"
             place = marks[0].get((key,), document.place_of(PORTS))
             document.problems.append(Problem(place, f"switch.ports.all.{key}", message))
-    _list_stations(ports, stations)
+    list_stations(ports, stations)
     for index, entry in enumerate(ports):
         if isinstance(entry, dict):
             is_own_port = is_pf(str(entry.get("name")))  # a PF is at the port of its number

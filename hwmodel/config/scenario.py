@@ -23,7 +23,7 @@ from .servers import ChangesKind
 MOST_DOORBELLS = 50_000  # of one flood
 NOT_KNOWN_FS = 1 << 62  # time of an event whose condition is still to come true: after any run's end
 # Blocks with keys that may change in operation.
-BLOCKS = ("pcie", "nic", "switch", "port", "servers", "multi_root", "bridge", "bridges")
+BLOCKS = ("pcie", "nic", "switch", "port", "servers", "multi_root", "bridge", "bridges", "profiles")
 
 
 class EventChanges(ChangesKind):

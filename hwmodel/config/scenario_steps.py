@@ -59,7 +59,7 @@ def steps_of(
     may not have, two events of one instant that contradict each other, a malformed message, a condition on a VM that
     does not exist, and the like in the rules of agents.
     """
-    if drivers is None and config.agents:
+    if drivers is None and config.reacts:
         raise_problems(wrong_agents(document, config))
         at_first = LiveConfiguration(document, examined, directory, config, None)
         raise_problems(wrong_settings(at_first, [*settings_of(config)]))

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, PrivateAttr, SerializerFunctionWrapHandler,
 
 from hwmodel.rules.function_names import PF, is_pf
 from hwmodel.rules.packets import ICMP, ICMPV6, TYPE_ARP, TYPE_IPV4, TYPE_IPV6
-from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
+from hwmodel.rules.private_vlan import PROMISCUOUS
+from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
 from hwmodel.rules.transmit_credits import Credits, credits_of_weights
 from hwmodel.wire.ethernet import OUTSIDE_MAC
 
@@ -32,8 +33,9 @@ from .kinds import (
     Word,
     key,
 )
-from .names import CoreNumber, EtherType, IdKey, Mac, Name, PortName, port_number
+from .names import CoreNumber, EtherType, IdKey, Mac, Name, OwnName, PortName, port_number
 from .packet_kinds import ArpOperation, IpPrefix, OwnOr, Protocol, Span
+from .private_vlan import PVLAN_FORM, PvlanClass
 
 Admit = Literal["all", "tagged", "untagged"]
 Accept = Literal["broadcast", "multicast", "untagged", "multicast_hash", "unicast_hash"]
@@ -59,6 +61,13 @@ Guards = Annotated[tuple[Annotated[GuardName, Word(GuardName)], ...], Listing("[
 ARP_KEYS = ("arp_operation", "arp_sender_mac", "arp_sender_ip", "arp_target_ip")
 IP_KEYS = ("protocol", "source_ip", "destination_ip", "source_port", "destination_port", "icmp_type", "nd_target")
 PACKET_KEYS = (*IP_KEYS, *ARP_KEYS)
+# Keys of a station that a profile may have: all that may change in operation but for who the station is.
+OF_PROFILES = (
+    "port_vlan", "vlans", "untagged", "admit", "spoof_check", "vlan_spoof_check", "loopback", "self_loopback", "accept",
+    "promiscuous", "default", "trusted", "guards", "ethertype_filter", "default_priority", "rate_limit", "min_rate",
+    "receive_limit", "receive_burst", "weight", "drop_enable",
+)  # fmt: skip
+Binding = Literal["static", "dynamic"]
 StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)]
 
 
@@ -78,6 +87,23 @@ class Port(Block):
         ...,
         "Which function this is: pf, vf0, vf1 and so on, pf1 of a second port. all: what holds where their own "
         "entries say nothing.",
+    )
+    profile: Annotated[str, OwnName("the name of a profile")] | None = key(
+        None,
+        "What the station is given beside its own keys, of `profiles` (docs/profiles.md); null: nothing.",
+        unsaid=None,
+    )
+    binding: Annotated[Binding, Word(Binding)] = key(
+        "static",
+        "static: without a profile it has what its own keys say; dynamic: it is then in no VLAN, unless its own "
+        "`vlans` say so: the port of a VM that somebody has yet to give a profile.",
+        unsaid="static",
+    )
+    own_lines: Annotated[tuple[Annotated[str, OwnName("a key")], ...], Listing("[rate_limit]")] | None = key(
+        None,
+        "Which of the keys that profiles may have are its own, and win over its profile's.",
+        derived="those that are written, where there are profiles",
+        unsaid=None,
     )
     macs: Annotated[tuple[MacAddress, ...], Listing("['02:00:00:00:00:02']")] = key(
         ...,
@@ -214,6 +240,12 @@ class Port(Block):
         "it is `trusted`, and neighbour discovery for its own addresses alone; ip: IP from its own addresses alone.",
         unsaid=(),
     )
+    pvlan: PvlanClass = key(
+        "promiscuous",
+        "Whom a private VLAN lets the station reach, in all its VLANs: promiscuous everybody; isolated promiscuous "
+        f"ports alone, of which the uplink is one; {PVLAN_FORM} those and its community.",
+        unsaid=PROMISCUOUS,
+    )
     port: Annotated[str, PortName()] | None = key(
         None,
         "Ethernet port of the adapter that the station is at, p0 or p1 and so on; it reaches the stations there.",
@@ -251,6 +283,7 @@ class Uplink(Block):
     vlans: Annotated[VlanList | Literal["all"], OrWord("all", VlanList)] = key(
         "all", "VLANs that the wire carries: all, or a list."
     )
+    pvlan: PvlanClass = key("promiscuous", "Class of the uplink in private VLANs, as of a station.", unsaid=PROMISCUOUS)
 
 
 class AddressEntry(Block):
@@ -472,6 +505,16 @@ class Switch(Block):
             return ()
         guarded = next((f"switch.ports.{port.name}.guards" for port in self.ports if port.guards), None)
         return (*(["switch.acl"] if self.acl else []), *([guarded] if guarded else []))
+
+    @property
+    def unseparated(self) -> str:
+        """Return the key of the first station whose `pvlan` keeps no frame back in the adapter, or none."""
+        if self.uplink.pvlan != PROMISCUOUS:
+            return ""
+        mode = MODES[self.mode]
+        kinds = ((one, mode.kind_of(self.s_channels, one.s_channel or DEFAULT_S_VID)) for one in self.ports)
+        names = (one.name for one, kind in kinds if one.pvlan != PROMISCUOUS and kind != "veb")
+        return next((f"switch.ports.{name}.pvlan" for name in names), "")
 
     @property
     def promiscuous_for_wire(self) -> tuple[Port, ...]:

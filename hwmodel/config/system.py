@@ -436,10 +436,10 @@ def split_servers(document: Document, hosts: Container[str] | None = None) -> li
         parts = [part for part in parts if part.name.partition(".")[0] in hosts]
     rest, entry_documents = document.parted("servers", {path[1] for part in parts for path, _, _ in part.sets})
     own_data = {name: value for name, value in document.data.items() if name not in OF_SYSTEM}
-    common = replace(rest, data=own_data, problems=[], spread=set(), whole=document.data)
+    common = replace(rest, data=own_data, problems=[], spread=set(), given={}, whole=document.data)
     found = []
     for part in parts:
-        own = common.copied()
+        own = replace(common.copied(), part=part.name)
         for path, changes, blocks in part.sets:
             if isinstance(changes, dict):
                 _change(own, entry_documents[path[1]], path, changes, blocks)

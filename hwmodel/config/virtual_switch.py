@@ -13,7 +13,7 @@ from .workload import VmNames
 
 PassedBy = Literal["pointer", "copy", "parent"]
 Preset = Literal["pointer", "ovs_dpdk", "ovs_kernel", "linux_bridge_vhost", "vds", "hyper_v"]
-Reach = Literal["internal", "external"]
+Reach = Literal["private", "internal", "external"]
 WhenFull = Literal["drop", "wait"]
 _COST = Duration("0ns", "1ms")
 # Of each byte: what a core does at once, up to 4,096 sends of 256 KiB, must end within 63 bits of femtoseconds.
@@ -40,6 +40,7 @@ WildcardMatch = Literal["ends", "connections"]
 RuleMatch = Literal["masks", "list"]
 _SLOW_COST = Duration("0ns", "1s")
 MOST_ENTRIES = 1 << 20
+MOST_LEARNED = 4096  # beside its stations' own, what the tables of a switch look up
 MOST_MISS_CORES = 16
 MOST_WAITING = 1024
 BondMode = Literal["active_backup", "source_mac", "l4_hash"]
@@ -104,6 +105,27 @@ class FlowCache(Block):
         128,
         "Frames that wait at most for one of `miss_cores`, the one in work among them; one more is dropped "
         "(QUEUE_FULL). The default is MAX_QUEUE_LEN of earlier versions of Open vSwitch's datapath in user space.",
+    )
+
+
+class Learning(Block):
+    """What a virtual switch learns: behind which of its ports each address stands, in its VLAN."""
+
+    table: Annotated[int, Whole(1, MOST_LEARNED)] = key(
+        2048,
+        "Addresses that the switch can learn; one that finds the table full is not learned. The default is that of "
+        "earlier versions of Open vSwitch (MAC_DEFAULT_MAX in lib/mac-learning.h).",
+    )
+    ageing_fs: Annotated[int, Duration("1us", "4000s")] = key(
+        "300s",
+        "Time after which an address that sent nothing is forgotten. The default is that of Open vSwitch "
+        "(mac-aging-time).",
+        alias="ageing",
+    )
+    announce: Annotated[bool, Truth()] = key(
+        False,
+        "Whether all VMs, and the stations outside, have made their addresses known before the run, as by ARP: else "
+        "frames to one that has not sent yet go to all VMs.",
     )
 
 
@@ -233,9 +255,9 @@ class VirtualSwitch(Block):
     )
     reach: Annotated[Reach, Word(Reach)] = key(
         ...,
-        "How far the switch reaches: its VMs and the host (internal), or the wire too (external), by rings of the "
-        "adapter's PF, whose driver is that of pf.",
-        derived="external where the workload has frames to the wire or from it, else internal",
+        "How far the switch reaches: its VMs alone (private), its VMs and the host (internal), or the wire too "
+        "(external; also called public), by rings of the adapter's PF, whose driver is that of pf.",
+        derived="external where a bridge is there, or the workload has frames to the wire or from it, else internal",
     )
     uplink_queues: Annotated[int, Whole(1, MOST_SWITCH_CORES)] | None = key(
         None,
@@ -287,6 +309,13 @@ class VirtualSwitch(Block):
         unsaid=None,
     )
 
+    learning: Learning | None = key(
+        None,
+        "The switch learns addresses, and floods what is for one that it does not know, or for a group, to all its "
+        "ports in the VLAN; null: it knows the addresses and groups of its VMs, and all others are behind the uplink.",
+        unsaid=None,
+    )
+
     bond: Bond | None = key(
         None,
         "The adapter's Ethernet ports (`port.count`) as legs of one uplink; null: the uplink is its only port.",
@@ -303,6 +332,6 @@ class VirtualSwitch(Block):
     @property
     def n_uplink_rings(self) -> int:
         """Return how many Tx rings, and Rx rings, of the adapter the uplink has; each leg of a bond as many."""
-        if self.reach == "internal":
+        if self.reach != "external":
             return 0
         return len(self.cores) if self.uplink_queues is None else self.uplink_queues

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
+from .edge_agents import Uuid
 from .kinds import Block, Kind, key, shown, wrong
-from .names import VM_PATTERN, Name, is_vm_name
+from .names import VM_PATTERN, Name, OwnName, is_vm_name
 
 # Blocks in which VMs are named; elsewhere functions are, which keep their names.
-_NAME_VMS = ("workload", "scenario", "agents", "bridge", "bridges")
+_NAME_VMS = ("workload", "scenario", "agents", "control", "bridge", "bridges")
 
 
 class VmOwnName(Kind):
@@ -37,6 +38,14 @@ class VmEntry(Block):
     )
     at: Annotated[str, Name(with_servers=True, with_vms=False)] = key(
         ..., "Where it is attached, at a function or a port of a virtual switch: vf1, with servers a.vf1."
+    )
+    profile: Annotated[str, OwnName("the name of a profile")] | None = key(
+        None,
+        "What its port is given, of `profiles`: from the start, or where `control` starts the VM once that is told.",
+        unsaid=None,
+    )
+    uuid: Annotated[bytes, Uuid()] | None = key(
+        None, "By what VDP knows it, as a VSI instance; null: made of its first address.", unsaid=None
     )
 
 

@@ -338,6 +338,12 @@ class Workload(Block):
         "How much each VM sends beside the others, {vf0: 4, vf1: 1}; 1 where a VM is not named, 0: nothing. They "
         "divide what `load` offers in all, so not with saturate.",
     )
+    stopped: Annotated[tuple[VmName, ...], Listing("[vf3]")] = key(
+        [],
+        "VMs that send nothing until they are taken off this list, as ones that are yet to be started; what they would "
+        "send is no other's.",
+        unsaid=(),
+    )
     zipf: ZipfExponent | None = key(
         None,
         "In place of weights: the k-th sender, in port order, has the weight 1 / k^zipf. 0 is even, 1 is Zipf's law.",

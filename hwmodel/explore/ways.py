@@ -142,7 +142,8 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
         yield from _without_sorting(config, config.host.virtual_switch)
     if way.passed_by is not None:
         yield from _with_virtual_switch(config, way.passed_by)
-        return
+        if not config.servers:
+            return
     for one in bridges_of(config):
         yield f"{one.key}.kind", "controlling" if way.mode in TAG_MODES else "learning"
         if one.settings.kind == "controlling" and way.mode not in TAG_MODES:
@@ -178,10 +179,11 @@ def _without_sorting(config: Config, own: VirtualSwitch) -> Iterator[tuple[str, 
 def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, Any]]:
     """Give the keys that add a virtual switch; VMs keep their cores, and it gets an extra one unless it has its own.
 
-    Bridges are removed; frames for the wire leave by the switch's uplink.
+    A bridge of a single server is removed; frames for the wire leave by the switch's uplink.
     """
-    yield from ((key, None if key == "bridge" else []) for key in ("bridge", "bridges") if getattr(config, key))
-    if not uses_wire(config.workload.model_dump(mode="json", by_alias=True)):
+    if not config.servers:
+        yield from ((key, None if key == "bridge" else []) for key in ("bridge", "bridges") if getattr(config, key))
+    if not config.servers and not uses_wire(config.workload.model_dump(mode="json", by_alias=True)):
         yield "switch.uplink.vlans", []
     own = config.host.virtual_switch
     said = {} if own is None else own.model_dump(mode="json", by_alias=True)
@@ -257,9 +259,12 @@ def _pcie_bytes(result: Result) -> float | None:
 def _wire_bytes_in_window(config: Config, result: Result) -> float | None:
     """Return the bytes per delivered frame on an adapter's wires, as measured in the window."""
     n_frames, window_s = result.window_frames, result.window.duration_ns / 1e9
-    names = [at_port(port, name) for port in config.port.names for name in WIRE]
-    shares = sum(result.utilization.get(name, 0.0) for name in names)
-    return shares * window_s * config.port.rate_bps / BITS_PER_BYTE / n_frames if n_frames else None
+    bits = 0.0
+    for server in servers_of(config):
+        own = server.config.port
+        names = [f"{server.prefix}{at_port(port, name)}" for port in own.names for name in WIRE]
+        bits += sum(result.utilization.get(name, 0.0) for name in names) * window_s * own.rate_bps
+    return bits / BITS_PER_BYTE / n_frames if n_frames else None
 
 
 def _wire_bytes(config: Config, result: Result) -> float | None:

@@ -158,6 +158,16 @@ def mark_tags(tables, header, decision):
 
 
 @kernel
+def leave_reached(tables, header, decision, reason):
+    """Leave those of the chosen ports that private VLANs let the ingress port reach; return why none is left."""
+    if reason != DropReason.NONE or not tables.has_private_ports:
+        return reason
+    for w in range(PORT_WORDS):
+        decision.egress.word[w] &= tables.reached[header.ingress_port].word[w]
+    return DropReason.NONE if count(decision.egress) > 0 else DropReason.PVLAN
+
+
+@kernel
 def choose_ports(tables, header, decision):
     """Apply the rules after the third; return the drop reason."""
     if header.ingress_port == UPLINK:
@@ -166,7 +176,8 @@ def choose_ports(tables, header, decision):
         channel = find_channel(tables, header)
         if channel == UNKNOWN_CHANNEL:
             return DropReason.STAG_UNKNOWN
-        return bridge_from_uplink(tables, tables.channel[channel], header, decision)
+        reason = bridge_from_uplink(tables, tables.channel[channel], header, decision)
+        return leave_reached(tables, header, decision, reason)
     reason = check_sender(tables, header)
     if reason != DropReason.NONE:
         return reason
@@ -174,7 +185,7 @@ def choose_ports(tables, header, decision):
         decision.vlan = header.vid
         add(decision.egress, UPLINK)
         return DropReason.NONE
-    return bridge_from_station(tables, header, decision)
+    return leave_reached(tables, header, decision, bridge_from_station(tables, header, decision))
 
 
 @kernel

@@ -90,10 +90,15 @@ TABLES = record(
     ("hashed_groups", HASHED),
     ("hashed_stations", HASHED),
     # `reads_packets`: some entries ask for what stands behind the type. `n_acl_entries` counts the guards' too.
-    # `knows_by_mac`: what is for a station of another VLAN is not for an unknown address.
-    *ints("reads_packets", "knows_by_mac"),
+    # `knows_by_mac`: what is for a station of another VLAN is not for an unknown address. `learns`: stations are where
+    # `learned` has their addresses, each in its VLAN, and not where the configuration puts them.
+    *ints("reads_packets", "knows_by_mac", "learns"),
     ("packet_rule", PACKET_RULE, (MAX_GUARD_ENTRIES + MAX_ACL_ENTRIES,)),
     ("own_ip", PREFIX, (MAX_OWN_IPS,)),
+    # `reached`: by ingress port the ports that private VLANs let it reach; looked at where some port is private.
+    *ints("has_private_ports"),
+    ("reached", PORT_SET, (MAX_PORTS,)),
+    ("learned", LOOKUP),
 )
 
 

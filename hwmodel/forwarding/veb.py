@@ -43,6 +43,8 @@ def send_to_owners(tables, channel, header, decision):
     by_station = tables.lookup.entry[find(tables.lookup, key_of(STATION_MAC, header.destination))]
     value = vlan_address(decision.vlan, header.destination)
     by_vlan = tables.lookup.entry[find(tables.lookup, key_of(VLAN_MAC, value))]
+    if tables.learns:
+        by_station = tables.learned.entry[find(tables.learned, key_of(VLAN_MAC, value))]
     for w in range(PORT_WORDS):
         owners = by_station.ports.word[w] | by_vlan.ports.word[w]
         decision.egress.word[w] = owners & reachable(tables, channel, decision.vlan, w)
@@ -154,6 +156,8 @@ def choose_stations(tables, channel, header, decision):
             wanted = tables.default_stations.word[w] | tables.promiscuous.word[w]
             decision.egress.word[w] = wanted & reachable(tables, channel, decision.vlan, w)
         none_left = DropReason.UNKNOWN_UNICAST
+    elif contains(decision.egress, header.ingress_port):  # learned there
+        none_left = DropReason.SAME_PORT
     remove(decision.egress, header.ingress_port)
     return DropReason.NONE if count(decision.egress) > 0 else none_left
 

@@ -59,7 +59,10 @@ def prefetch_templates(nic, until_fs):
             if number_there != CONTROL_FRAME:
                 prefetch(traffic.copy_kind[traffic.template[number_there].first_copy])
     for i in range(grants.head, grants.tail):
-        prefetch(traffic.copy_kind[traffic.template[grants.ring[i & grants.mask].template].first_copy])
+        number = grants.ring[i & grants.mask].template
+        if nic.params.has_virtual_switch == 0:  # else it is that of a copy for the wire
+            number = traffic.template[number].first_copy
+        prefetch(traffic.copy_kind[number])
 
 
 @kernel

@@ -92,6 +92,7 @@ from hwmodel.machine.tlp_kinds import (
     TX_WRITEBACK,
 )
 from hwmodel.machine.traffic.sources import begin, feed_hungry, hunger, source_timer
+from hwmodel.machine.virtual_switch.learned_addresses import hear_announced
 from hwmodel.machine.virtual_switch.passing import kicked, notified, switching_done
 
 NO_READ = -1
@@ -356,6 +357,8 @@ def begin_all(nic):
         hunger(nic, number)
     if nic.params.has_flow_control:
         begin_flow_control(nic)
+    if nic.virtual_switch.learned.n_announced > 0:
+        hear_announced(nic)
     nic.clock.has_started = 1
     nic.reads_due = 1
 

@@ -11,6 +11,7 @@ from hwmodel.results.adapter_use import (
     FlowCacheUse,
     FlowControlUse,
     IotlbUse,
+    LearnedAddresses,
     LinkBytes,
     MarkedAt,
     MarkedFrames,

@@ -138,6 +138,18 @@ class FlowCacheUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedAddresses:
+    """Say what a virtual switch learned in the whole run, as of a bridge, and `flooded_frames` to unknown addresses."""
+
+    addresses_known: int
+    learned: int
+    moved: int
+    aged: int
+    not_learned: int
+    flooded_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedAt:
     """Count the frames for a receiver (`uplink`: the wire) that were marked, among ECN-capable ones."""
 

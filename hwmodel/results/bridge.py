@@ -82,7 +82,8 @@ class BridgeResult:
     `name`: `bridge` where it has none. `forwarded_frames`: all that the bridge itself handled. `replicated_frames`:
     copies beyond a frame's first, made by it and its extenders. `flooded_frames`: frames to addresses that it did not
     know. `drops`: by reason, including copies that found no room, and the extenders' drops. `addresses_known`: at the
-    end. `learned`, `moved`, `aged`, `not_learned`: events of the address table. `samples`: of each port that is sampled.
+    end. `learned`, `moved`, `aged`, `not_learned`: events of the address table.
+    `samples`: of each port that is sampled.
     """
 
     name: str

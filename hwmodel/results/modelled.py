@@ -68,7 +68,7 @@ def is_switched_in_memory(config: Mapping[str, Any]) -> bool:
 def crosses_no_link(config: Mapping[str, Any]) -> bool:
     """Say whether no frame crosses a link: the virtual switch has no uplink."""
     own = _block(_block(config, "host"), "virtual_switch")
-    return is_switched_in_memory(config) and own.get("reach") == "internal"
+    return is_switched_in_memory(config) and own.get("reach") != "external"
 
 
 def is_closed_loop(config: Mapping[str, Any]) -> bool:

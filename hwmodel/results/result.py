@@ -21,6 +21,7 @@ from hwmodel.results.adapter_use import (
     FlowCacheUse,
     FlowControlUse,
     IotlbUse,
+    LearnedAddresses,
     MarkedFrames,
     Pcie,
     PortResult,
@@ -30,6 +31,7 @@ from hwmodel.results.adapter_use import (
 )
 from hwmodel.results.agents import AgentAction, AgentResult, AssociationResult
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
+from hwmodel.results.control import ControlResult
 from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.figure_fields import with_figures
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
@@ -236,14 +238,15 @@ class Result:
     `relaxed`: what `hwmodel explain` found. `spread`: the figures of runs with other seeds. `counters`: what functions
     counted in the whole run, under the names of Linux' tools, if asked for. `segments`: the window's counts of sends
     that the adapter cuts, and of coalesced receives, if any. For a virtual switch: `flow_cache`: its cache's hits;
-    `bond`: what the legs of its uplink carried, and when one was given up; `ecn`: the frames it marked; `samples`: its
-    samples' estimates of flows. `arbitration`: how traffic classes shared what was sent. `flow_control`: who was
-    stopped, and by what. `head_of_line`: for how long a VM's empty rings blocked the Rx buffer's head, and for how long
-    frames for a VM waited behind it, if that was long. `series`: in a run with a scenario, what VMs did over time and
-    what events did; `stages`: of a window in which the machine changes, the figures between changes. `agents`: what
-    each did, if any reacted; `agent_actions`: the first of that; `associations`: what VDP did for VMs. `warnings`: what
-    must be known before a figure is quoted. `assumptions`: numbers of a device's preset that set what limits, and that
-    are not known of the device. Two results are equal if all but `host_run` is.
+    `learned`: addresses; `bond`: what the legs of its uplink carried, and when one was given up; `ecn`: the frames it
+    marked; `samples`: its samples' estimates of flows. `arbitration`: how traffic classes shared what was sent.
+    `flow_control`: who was stopped, and by what. `head_of_line`: for how long a VM's empty rings blocked the Rx
+    buffer's head, and for how long frames for a VM waited behind it, if that was long. `series`: in a run with a
+    scenario, what VMs did over time and what events did; `stages`: of a window in which the machine changes, the
+    figures between changes. `agents`: what each did, if any reacted; `agent_actions`: the first of that;
+    `associations`: what VDP did for VMs; `control`: what became of VMs that somebody started. `warnings`: what must be
+    known before a figure is quoted. `assumptions`: numbers of a device's preset that set what limits, and that are not
+    known of the device. Two results are equal if all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -269,6 +272,7 @@ class Result:
     flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
     flow_cache: FlowCacheUse | None = field(default=None, metadata={"omit_empty": True})
     bond: BondUse | None = field(default=None, metadata={"omit_empty": True})
+    learned: LearnedAddresses | None = field(default=None, metadata={"omit_empty": True})
     ecn: MarkedFrames | None = field(default=None, metadata={"omit_empty": True})
     samples: SampledFlows | None = field(default=None, metadata={"omit_empty": True})
     arbitration: ArbitrationUse | None = field(default=None, metadata={"omit_empty": True})
@@ -295,6 +299,7 @@ class Result:
     agents: Mapping[str, AgentResult] = field(default_factory=dict, metadata={"omit_empty": True})
     agent_actions: tuple[AgentAction, ...] = field(default=(), metadata={"omit_empty": True})
     associations: tuple[AssociationResult, ...] = field(default=(), metadata={"omit_empty": True})
+    control: ControlResult | None = field(default=None, metadata={"omit_empty": True})
     segments: Mapping[str, int] = field(default_factory=dict, metadata={"omit_empty": True})
     head_of_line: Mapping[str, Mapping[str, float]] = field(default_factory=dict, metadata={"omit_empty": True})
     host_run: HostRun | None = field(default=None, compare=False)
@@ -491,6 +496,10 @@ class AdapterResult:
     iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
     flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
+    flow_cache: FlowCacheUse | None = field(default=None, metadata={"omit_empty": True})
+    learned: LearnedAddresses | None = field(default=None, metadata={"omit_empty": True})
+    ecn: MarkedFrames | None = field(default=None, metadata={"omit_empty": True})
+    samples: SampledFlows | None = field(default=None, metadata={"omit_empty": True})
     arbitration: ArbitrationUse | None = field(default=None, metadata={"omit_empty": True})
     flow_control: FlowControlUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
 from hwmodel.resources import WIRE
@@ -22,6 +23,7 @@ from hwmodel.results.bridge_reading import (
     ports_at,
 )
 from hwmodel.results.class_text import class_lines, class_words
+from hwmodel.results.control import control_lines, control_sentence
 from hwmodel.results.datapath_parts import datapath_parts, tags_part
 from hwmodel.results.flow_control_text import pause_lines, stopped_sentences
 from hwmodel.results.lives_text import event_lines
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 15
 _MOST_WARNINGS = 3
+_MOST_PASSED = 4  # sentences on what virtual switches cached, marked and sampled
 MOST_STOPPED = 3  # sentences about who was stopped, in the short summary
 MOST_EVENTS = 3
 _MOST_VM_LINES = 4  # the last of them may stand for several
@@ -136,6 +139,9 @@ def _all_lines(result: Result) -> Iterable[Line]:
         yield from table(STAGE_COLUMNS, stage_rows(result), left_columns=STAGE_TEXT_COLUMNS)
         yield from (Line(printable(note)) for note in stage_notes(result))
         yield Line("")
+    if result.control is not None:
+        yield Line(printable(control_sentence(result.control)))
+        yield from control_lines(result)
     if result.agents:
         yield from agent_lines(result)
     yield from _latency_lines(result)
@@ -349,7 +355,9 @@ def short_lines(result: Result) -> list[Line]:
     fixed = [*_spread_lines(result), *balance_lines(result)]
     stages = [Line(printable(stage_sentence(result)))] if result.stages else []
     fixed = [*stages, *fixed]
-    if result.agents:
+    if result.control is not None:
+        fixed.append(Line(printable(control_sentence(result.control))))
+    elif result.agents:
         fixed.append(Line(printable(agent_sentence(result))))
     if result.associations:
         fixed.append(Line(printable(association_sentence(result))))
@@ -359,7 +367,7 @@ def short_lines(result: Result) -> list[Line]:
         fixed.append(Line(flow_cache_sentence(result.flow_cache)))
     if result.bond is not None:
         fixed.append(Line(printable(bond_sentence(result.bond))))
-    fixed += map(Line, passed_sentences(result))
+    fixed += map(Line, islice(passed_sentences(result), _MOST_PASSED))
     if worst := worst_off_sentence(result):
         fixed.append(Line(printable(worst)))
     fixed += [Line(sentence) for sentence in stopped_sentences(result)[:MOST_STOPPED]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import percent_text
+from hwmodel.words.quantities import percent_text, printable, server_title
 
 if TYPE_CHECKING:
-    from hwmodel.results.adapter_use import FlowCacheUse, MarkedFrames, SampledFlows
-    from hwmodel.results.result import Result
+    from hwmodel.results.adapter_use import FlowCacheUse, LearnedAddresses, MarkedFrames, SampledFlows
+    from hwmodel.results.result import AdapterResult, Result
 
 
 def flow_cache_sentence(used: FlowCacheUse) -> str:
@@ -26,7 +26,26 @@ def flow_cache_sentence(used: FlowCacheUse) -> str:
 
 
 def passed_sentences(result: Result) -> Iterator[str]:
-    """Say what a virtual switch has marked, and what its samples tell, if it marks or samples."""
+    """Say what a virtual switch flooded and marked, and what its samples tell; of several, what each did."""
+    yield from _of_switch(result)
+    for one in result.servers:
+        known = () if one.flow_cache is None else (flow_cache_sentence(one.flow_cache),)
+        for sentence in (*known, *_of_switch(one)):
+            yield printable(f"{server_title(one.name)}: {sentence}")
+
+
+def learned_sentence(found: LearnedAddresses) -> str:
+    """Say how many frames went to all for want of a known address, and what the table holds."""
+    lost = f", {found.not_learned:,} times it had no room for one" if found.not_learned else ""
+    return (
+        f"The virtual switch knows {found.addresses_known:,} addresses, {found.aged:,} were forgotten{lost}; "
+        f"{found.flooded_frames:,} frames to unknown ones were flooded."
+    )
+
+
+def _of_switch(result: Result | AdapterResult) -> Iterator[str]:
+    if result.learned is not None and (result.learned.flooded_frames or result.learned.not_learned):
+        yield learned_sentence(result.learned)
     if result.ecn is not None:
         yield mark_sentence(result.ecn)
     if result.samples is not None:

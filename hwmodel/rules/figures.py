@@ -168,6 +168,7 @@ def _of_functions() -> Iterator[Figure]:
     """Give the rows of a function: of a VM, or of a PF's own."""
     received, sent = (*_OWN_COUNTS, "received_bytes"), (*_OWN_COUNTS, "sent_bytes")
     yield Figure("delivered", FUNCTION, FRAMES, "received", _sum((*_OWN_COUNTS, "received_frames")))
+    yield Figure("sent", FUNCTION, FRAMES, "sent", _sum((*_OWN_COUNTS, "sent_frames")))
     yield Figure("tx_gbps", FUNCTION, BIT_RATE, "sent", _sum(sent), is_of_vm=True, interval=Interval(),
                  column=Column("tx Gb/s", 3, has_interval=True))  # fmt: skip
     yield Figure("rx_gbps", FUNCTION, BIT_RATE, "received", _sum(received), is_of_vm=True,

@@ -25,11 +25,13 @@ _WHY_LOST_AT_BRIDGE = {
     "VLAN_MEMBER": "a port of the bridge does not carry their VLAN",
     "ACL_DENY": "its policy denies them",
     "NO_DESTINATION": "no port of the bridge is left for them",
+    "PVLAN": "private VLANs keep the ports apart (pvlan)",
 }
 _WHY_LOST_ELSEWHERE = {
     "SAME_PORT": "they are for their own sender, to which nothing comes back without self_loopback",
     "VLAN_MEMBER": "the port by which they would come or leave is not in their VLAN",
     "NO_DESTINATION": "the uplink is not in their VLAN, and nobody else gets them",
+    "PVLAN": "private VLANs keep the ports apart (pvlan)",
     "LINK_DOWN": "a wire on their way is dead (port.down)",
     "UNKNOWN_UNICAST": "their destination is off, or in none of the VLANs in which they come there",
 }
@@ -72,6 +74,7 @@ NO_REFILLS = (
 )
 WITHOUT_SCENARIO = "There is a scenario: all of this is of the machine without any of its events."
 WITHOUT_AGENTS = "There are agents: all of this is of the machine without anything that they set or send."
+WITHOUT_COPIES = "A bridge mirrors or samples frames: all of this is without the copies and datagrams that it sends."
 PCIE_SWITCHES = (
     "Of PCIe switches the links are counted, not their credits, nor how adapters share a link by their weights: of "
     "mixes that carry as much one is taken."

@@ -331,6 +331,12 @@ def no_hairpin(lost: int, forwarded: int, where: str, keys: Sequence[str], why: 
     )
 
 
+def beyond_security(key: str, most: int, lost: int, *, is_shut: bool) -> str:
+    """Say that a port had frames from more addresses than it may; `is_shut`: the first of them shut it."""
+    what = "it is shut, and all for it drops too" if is_shut else "their frames drop"
+    return f"{key}.most is {most:,}, and more addresses sent there: {what} ({lost:,}, PORT_SECURITY)."
+
+
 def not_obeyed(who: str, mode: str, other: str, other_mode: str | None) -> str:
     """Say that nobody obeys the control frames that `who` sends; `other`: the receiver's key."""
     if other_mode is None:
@@ -394,6 +400,14 @@ def unasked_lists(keys: Sequence[str], mode: str) -> str:
     """Say that access lists and guards of an adapter's switch have no effect."""
     verb = "is" if len(keys) == 1 else "are"
     return f"In mode {mode} the bridge decides who may send to whom (bridge.policy): {listed(keys)} {verb} not asked."
+
+
+def unseparated(key: str, mode: str) -> str:
+    """Say that a station's class in private VLANs has no effect, since the adapter forwards to its uplink alone."""
+    return (
+        f"{key} keeps the station from nobody: in mode {mode} a bridge forwards between stations, by the classes of "
+        "its own ports (bridge.ports.NAME.pvlan), or of stations if it is controlling."
+    )
 
 
 def promiscuous_for_wire(key: str, station: str, preset: str | None) -> str:

@@ -74,7 +74,15 @@ def build_workload(
         sources.extend(_pattern_sources(config, config.workload.pattern, ceiling_frames_per_s, book, with_silent))
     if config.workload.external is not None:
         sources.extend(_external_sources(config, book))
-    return Workload(book.templates, stagger(sources), records, pcap)
+    stopped = {*config.workload.stopped}
+    sources = [_stopped(one) if one.port in stopped else one for one in stagger(sources)]
+    return Workload(book.templates, sources, records, pcap)
+
+
+def _stopped(source: Source) -> Source:
+    """Return a source that sends nothing now; all others are as they are beside it when it does."""
+    return Source(source.port, SILENT, target_table=source.target_table, size_table=source.size_table,
+                  cut_lengths=source.cut_lengths)  # fmt: skip
 
 
 def _pattern_sources(

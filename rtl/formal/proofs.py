@@ -129,7 +129,7 @@ PROOFS = (
     # Two ports: the one looked at, and another. All reasons and all 64 bits.
     Proof("counters", "counters", {"PORTS": 2}),
     Proof("forward", "forward", {"PORTS": 3}),
-    Proof("forward_to_pools", "forward", {"PORTS": 4, "POOL_FILTERS": 1}),
+    Proof("forward_to_pools", "forward", {"PORTS": 4, "POOL_FILTERS": 1, "PRIVATE_VLANS": 1}),
     # Three ports: the uplink and two others. Lengths beyond all that tags can take.
     Proof("parser", "parser", {"PORTS": 3, "LENGTH_W": 6}),
     Proof("parser_with_pools", "parser", {"PORTS": 3, "POOL_FILTERS": 1, "LENGTH_W": 6}),

@@ -14,7 +14,8 @@ module eth_switch_streams #(
     parameter VLAN_ENTRIES = 32,
     parameter LIST_ENTRIES = 16,
     parameter POOL_FILTERS = 0,
-    parameter PAUSE = 0
+    parameter PAUSE = 0,
+    parameter PRIVATE_VLANS = 0
 ) (
     input  wire        clk,
     input  wire        reset,
@@ -163,7 +164,8 @@ module eth_switch_streams #(
         .VLAN_ENTRIES(VLAN_ENTRIES),
         .LIST_ENTRIES(LIST_ENTRIES),
         .POOL_FILTERS(POOL_FILTERS),
-        .PAUSE(PAUSE)
+        .PAUSE(PAUSE),
+        .PRIVATE_VLANS(PRIVATE_VLANS)
     ) core (
         .clk(clk),
         .reset(reset),

@@ -116,10 +116,10 @@ def test_bridges_have_one_generation_of_all_tables():
     bridge.generation = 1
     command(bridge, 5, PLAIN, 0, word, 411)
     command(bridge, 6, TABLE, 0, offset_of(BRIDGE, "rules") // 8, 3)
-    obey_bridge_due(bridge, bridges.view(np.int64), 5)
-    assert (bridge.box[0].params.latency_fs, bridge.generation, bridge.policy[0].port) == (411, 1, 0)
-    obey_bridge_due(bridge, bridges.view(np.int64), 6)
-    assert (bridge.generation, bridge.policy[0].port) == (2, 3)
+    obey_bridge_due(bridge, bridges.view(np.int64), None, 5)
+    assert (bridge.box[0].params.latency_fs, bridge.generation, bridge.rules.n_acl_entries) == (411, 1, 0)
+    obey_bridge_due(bridge, bridges.view(np.int64), None, 6)
+    assert (bridge.generation, bridge.rules.n_acl_entries) == (2, 3)
 
 
 @pytest.mark.parametrize(("regions", "record"), [(OF_SERVER, SERVER), (OF_BRIDGE, BRIDGE)], ids=["server", "bridge"])

@@ -12,7 +12,7 @@ from hwmodel.compiled.far_tables import zeros
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN, sender_of
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.machine.network.bridge_state import BRIDGE, INSIDE, NOBODY, VLAN_SETS
-from hwmodel.machine.network.hops import may_return
+from hwmodel.machine.network.hops import may_leave_by
 from hwmodel.machine.network.places import (
     address_of,
     announce,
@@ -106,16 +106,31 @@ def test_a_full_table_does_not_hear_who_announces_itself():
 def test_a_frame_returns_by_its_own_logical_port_only_where_that_turns_frames_around():
     bridge = zeros(1, BRIDGE)[0]
     bridge.inside.logical_port = 2
-    assert (may_return(bridge, 1), may_return(bridge, 2)) == (True, False)
+    assert (may_leave_by(bridge, 1), may_leave_by(bridge, 2)) == (True, False)
     bridge.logical_port[2].params.is_hairpin = 1
-    assert may_return(bridge, 2)
+    assert may_leave_by(bridge, 2)
+
+
+def test_private_vlans_keep_a_frame_from_logical_ports_and_say_of_how_many():
+    bridge = zeros(1, BRIDGE)[0]
+    bridge.inside.logical_port = 2
+    for number, pvlan in ((0, 0), (1, -1), (2, -1), (3, 7)):
+        bridge.logical_port[number].params.pvlan = pvlan
+    bridge.logical_port[2].params.is_hairpin = 1
+    assert [number for number in range(4) if may_leave_by(bridge, number)] == [0]
+    assert bridge.inside.n_kept_apart == 3
+    bridge.inside.logical_port = 3
+    assert [number for number in range(3) if may_leave_by(bridge, number)] == [0]
 
 
 def test_a_bridge_without_stations_has_lists_of_its_ports():
     """The tables of nothing but a port outside: one logical port, which is the way out."""
     outside = SimpleNamespace(number=0, interface=None, port=0, is_hairpin=False, native_vlan=1, wire_vlan=None,
-                              server=None, adapter_port=0, station=0, vlans=range(1, 4095), untagged=[1])  # fmt: skip
-    port = SimpleNamespace(number=0, root=0, bridge=0, box=0, server=None, mode="veb", has_interfaces=False,
+                              server=None, adapter_port=0, station=0, vlans=range(1, 4095), untagged=[1],
+                              pvlan=0)  # fmt: skip
+    owner = SimpleNamespace(settings=SimpleNamespace(ports={}))
+    port = SimpleNamespace(number=0, name="outside", owner=owner, root=0, bridge=0, box=0, server=None, mode="veb",
+                           has_interfaces=False,
                            is_of_extender=False, is_uplink=False, to="", logical=[outside], below=(), taken_lists=(),
                            groups=None)  # fmt: skip
     beside = SimpleNamespace(logical=[[outside]], ports=[[port]], way_out={0: outside})

@@ -82,12 +82,25 @@ class ForwardingOracle:
         try:
             self.check_frame(port, frame, is_bad)
             choose = self.from_uplink if port == "uplink" else self.from_station
-            names = choose(port, frame, refused)
+            names = self.not_kept_apart(port, choose(port, frame, refused))
             copies = {name: self.egress(port, name, frame) for name in sorted(names, key=self.number)}
         except FrameDroppedError as drop:
             reason = str(drop)
         mirrored = {} if reason in NOT_EVEN_MIRRORED else self.mirror(port, frame, copies)
         return Outcome(reason, copies, mirrored, frame.vlan, frame.priority, frame.policer)
+
+    def not_kept_apart(self, source, names):
+        """Private VLANs: isolated ports meet promiscuous ones alone, those of a community each other besides."""
+        if self.mode in ("vn_tag", "e_tag"):
+            return names
+        kind_of = {name: port.pvlan for name, port in self.station.items()} | {"uplink": self.switch.uplink.pvlan}
+        own = kind_of[source]
+        open_to_all = {name for name, kind in kind_of.items() if kind == 0}
+        community = {name for name, kind in kind_of.items() if kind == own > 0}
+        left = names if own == 0 else names & (open_to_all | community)
+        if not left:
+            raise FrameDroppedError("PVLAN")
+        return left
 
     def number(self, name):
         further = name.startswith("pf") and name != "pf"  # behind all VFs

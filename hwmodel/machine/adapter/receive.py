@@ -489,7 +489,7 @@ def show(nic, now_fs, number, raised_fs):
     batch = mark_rx_batch(nic.guests, queue, queue.visible, SHOWN)
     batch.raised_fs = raised_fs
     batch.visible_fs = now_fs
-    if nic.ledger.crosses:
+    if nic.ledger.crosses and not is_of_uplink(nic, number):  # of its frames nobody knows yet whose they are
         prefetch_written_back(nic, now_fs, queue)
     if nic.params.counts_rings:
         count_shown(nic.guests, queue)

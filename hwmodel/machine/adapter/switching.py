@@ -21,7 +21,16 @@ from hwmodel.machine.adapter.flow_control import (
 )
 from hwmodel.machine.adapter.packet_plane import feed_local, join_class, take_next
 from hwmodel.machine.adapter.receive import lay_copies, serve_rx_buffer
-from hwmodel.machine.adapter.room_turns import has_turn, local_has_turn, n_local, note_moved, takes_turn
+from hwmodel.machine.adapter.room_turns import (
+    fits_rx_buffer,
+    has_turn,
+    leave_tx_buffer,
+    local_has_turn,
+    n_local,
+    note_moved,
+    release_tx_room,
+    takes_turn,
+)
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
 from hwmodel.machine.adapter.uplink import post_to_adapter
 from hwmodel.machine.adapter.writeback import descriptors_done
@@ -41,6 +50,7 @@ from hwmodel.machine.counts.outcome import (
     UNDECIDED,
     copy_dropped,
     delivered_to_wire,
+    mirrored_lost,
     new_group,
     sent_to_bridge,
     wire_copy_dropped,
@@ -53,7 +63,7 @@ from hwmodel.machine.network.link_partner import partner_begins
 from hwmodel.machine.network.mac import first_on_line, send, start_sending, take_from_line, take_sent, take_unsent
 from hwmodel.machine.network.pauses import DEAD, class_of_header, is_heard, named_in, stopped_in
 from hwmodel.machine.network.wires import CONTROL_FRAME, padded_bytes, take_come, wire_time_fs
-from hwmodel.machine.switch.decisions import ring_of_copy, template_of
+from hwmodel.machine.switch.decisions import hash_beyond, hash_on_arrival, ring_of_copy, template_of
 from hwmodel.machine.switch.segments import frames_of, journey_of_piece, lose_pieces, policed_bytes
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
@@ -68,28 +78,6 @@ RECEIVE_LIMIT = DropReason.RECEIVE_LIMIT.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
 PIPE_MASK = PIPE_CAP - 1
 RSS_MASK = USUAL_TABLE - 1  # of the entries of the PF's RSS table, which name its rings in turn
-
-
-@inlined
-def leave_tx_buffer(nic, now_fs, n_bytes, tx_class):
-    """Free a frame's room in the Tx buffer."""
-    change(nic.counts.tx_buffer, now_fs, -n_bytes)
-    if nic.params.arbitrates:
-        nic.arbiter.level_bytes[tx_class] -= n_bytes
-    nic.reads_due = 1
-
-
-@inlined
-def release_tx_room(nic, now_fs, copy):
-    """Free a frame's room in the Tx buffer when its last copy has left it."""
-    if copy.tx_bytes == 0:
-        return
-    if copy.group >= 0:
-        group = nic.groups.slot[copy.group]
-        group.left_in_tx_buffer -= 1
-        if group.left_in_tx_buffer > 0:
-            return
-    leave_tx_buffer(nic, now_fs, copy.tx_bytes, copy.tx_class)
 
 
 @kernel
@@ -146,13 +134,6 @@ def lose_unsent(nic, number, now_fs):
         release_tx_room(nic, now_fs, copy)
         nic.virtual_switch.bond.leg[number].counts.lost_out += 1
         wire_copy_dropped(nic, now_fs, copy, LINK_DOWN)
-
-
-@inlined
-def fits_rx_buffer(nic, n_bytes):
-    """Say whether a copy has room in the Rx buffer."""
-    fifo = nic.rx_fifo
-    return nic.counts.rx_buffer.level + n_bytes <= nic.params.in_line_bytes and fifo.tail - fifo.head < COPY_CAP
 
 
 @inlined
@@ -296,8 +277,7 @@ def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
     ledger, n = nic.ledger, 1
     if frame.is_wire and frame.journey == UNMEASURED:  # a copy that a bridge has mirrored
-        ledger.counts.mirrored_dropped += 1
-        ledger.counts.mirrored_drops[reason] += 1
+        mirrored_lost(ledger.counts, reason)
         return
     if nic.params.has_virtual_switch and frame.is_wire == 0:
         n = frames_of(nic, frame.template, frame.n_bytes)
@@ -376,6 +356,7 @@ def pass_by_uplink(nic, now_fs, frame):
     mac = nic.port[frame.adapter_port].mac
     copy = mac.fifo.ring[mac.fifo.tail & mac.fifo.mask]
     copy.copy_kind, copy.journey, copy.group = frame.template, frame.index, frame.hash
+    copy.queue = hash_beyond(nic, frame.template)
     if nic.guests.params.mss_bytes > 0:
         nic.ledger.counts.cut_frames += 1
         if frame.n_more > 0 or frame.n_done == 0:  # not the last frame, which has the segment's own journey
@@ -405,9 +386,9 @@ def toward_host(nic, now_fs, frame):
     counts.good_bytes += padded_bytes(frame.n_bytes)
     params = nic.virtual_switch.params
     copy = nic.rx_fifo.ring[nic.rx_fifo.tail & nic.rx_fifo.mask]
-    copy.copy_kind, copy.journey, copy.group = UNDECIDED, frame.journey, frame.hash
+    copy.copy_kind, copy.journey, copy.group = UNDECIDED - frame.template, frame.journey, frame.hash
     first = params.first_ring + frame.adapter_port * params.n_leg_rings
-    copy.queue = first + (frame.hash & RSS_MASK) % params.n_leg_rings
+    copy.queue = first + (hash_on_arrival(nic, frame) & RSS_MASK) % params.n_leg_rings
     copy.n_bytes, copy.tx_bytes, copy.entered_fs = frame.n_bytes, 0, now_fs
     entered(nic.clock, nic.rx_fifo)
     change(nic.counts.rx_buffer, now_fs, frame.n_bytes)
@@ -542,6 +523,7 @@ def frame_in(nic, now_fs, grant):
     if frame.queue >= 0:  # else its function has gone
         number = nic.tx_queue[frame.queue].params.function
         nic.ledger.function[number].sent_bytes += n_bytes + n_frames * FCS_BYTES
+        nic.ledger.function[number].sent_frames += n_frames
         if not cuts_sends:  # those of a send are done as its last frame goes on
             nic.done_queue = frame.queue
         if nic.params.counts_rings:

@@ -85,7 +85,7 @@ LEDGER_COUNTS = record(
 # rings left the head of the Rx buffer without a descriptor; `waited_fs`: how long its copies were held up by other
 # functions' rings, in long blocks (`LONG_BLOCK_FS`), the last up to `waited_until_fs`.
 _OF_FUNCTION = ("mirrored", "multicast", "broadcast", "blocking_fs", "waited_fs", "waited_until_fs")
-_FIRST = ("sent_bytes", "received_bytes", "received_frames")
+_FIRST = ("sent_bytes", "sent_frames", "received_bytes", "received_frames")
 FUNCTION_COUNTS = record(
     *ints(*_FIRST),
     ("latency_fs", F64),

@@ -22,7 +22,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 NO_DESCRIPTOR, RX_BUFFER_FULL, TX_RING_FULL = (
     reason.value for reason in (DropReason.NO_DESCRIPTOR, DropReason.RX_BUFFER_FULL, DropReason.TX_RING_FULL)
 )
-UNDECIDED = -1  # in place of a kind of copy: of a frame on its way to a virtual switch
+UNDECIDED = -1  # less its template, in place of a kind of copy: of a frame on its way to a virtual switch
 
 
 @out_of_line
@@ -91,10 +91,17 @@ def mirrored_delivered(nic, copy_kind, group):
 
 
 @kernel
+def mirrored_lost(counts, reason):
+    """Count a copy that a bridge has mirrored, and that is lost before it is anybody's."""
+    counts.mirrored_dropped += 1
+    counts.mirrored_drops[reason] += 1
+
+
+@kernel
 def copy_dropped(nic, now_fs, copy, reason):
     """Count a copy that is lost on its way to a guest."""
     ledger = nic.ledger
-    if copy.copy_kind == UNDECIDED:
+    if copy.copy_kind <= UNDECIDED:
         undecided_dropped(nic, now_fs, copy, reason)
         return
     kind = nic.traffic.copy_kind[copy.copy_kind]
@@ -132,7 +139,7 @@ def copy_lost(nic, now_fs, copy, function, reason):
 def undecided_dropped(nic, now_fs, copy, reason):
     """Count a frame from the wire that is lost on its way to the virtual switch: nobody knows for whom it was."""
     ledger = nic.ledger
-    flow = nic.traffic.template[ledger.journeys.slot[copy.journey].template].flow
+    flow = nic.traffic.template[UNDECIDED - copy.copy_kind].flow
     ledger.counts.dropped += 1
     ledger.counts.drops[reason] += 1
     count_in_stall(nic, now_fs, reason, 1)

@@ -25,7 +25,10 @@ def row_of(nic, flow):
 def sample(nic, template, n_bytes):
     """Count a frame that a core takes up, and draw whether it is one of the samples; return 1 if it is, else 0."""
     switch = nic.virtual_switch
-    return drawn(switch, switch.params.sample_one_in, row_of(nic, template.flow), n_bytes + FCS_BYTES)
+    flow = template.flow
+    if flow < 0 and template.n_copies == 1:  # of a frame from a bridge its only copy says whose it is
+        flow = nic.traffic.copy_kind[template.first_copy].flow
+    return drawn(switch, switch.params.sample_one_in, row_of(nic, flow), n_bytes + FCS_BYTES)
 
 
 @kernel
@@ -48,8 +51,9 @@ def mark(nic, number, waiting_bytes, n_frames):
     `n_frames`: that are cut of it, and marked with it.
     """
     switch, kind = nic.virtual_switch, nic.traffic.copy_kind[number]
-    if kind.is_mirrored or switch.params.knows_ecn[nic.ledger.directory.ends[kind.flow].sender] == 0:
+    sent_as = nic.headers.copy_header[number].template
+    if kind.is_mirrored or switch.params.knows_ecn[nic.headers.template_header[sent_as].ingress] == 0:
         return
-    row = row_of(nic, kind.flow)
+    row = row_of(nic, kind.flow if kind.flow >= 0 else nic.traffic.template[sent_as].flow)
     row.may_be_marked += n_frames
     row.marked += n_frames * int(waiting_bytes > switch.params.ecn_threshold_bytes)

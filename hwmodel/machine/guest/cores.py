@@ -11,6 +11,7 @@ from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_over
+from hwmodel.machine.counts.outcome import UNDECIDED
 from hwmodel.machine.guest.choice import begin_passing_turn, choose, frames_to_pass, further_rings
 from hwmodel.machine.guest.guest_state import (
     BULK_CLASS,
@@ -232,11 +233,12 @@ def begin_passing_in(nic, now_fs, core):
     looks_up, looking_fs = begin_looking(nic, core.queue), 0
     for i in range(queue.taken, queue.taken + n):
         slot = nic.guests.finished[queue.first + (i & queue.mask)]
-        number = nic.ledger.journeys.slot[slot.journey].template
+        number = np.int64(UNDECIDED - slot.copy_kind)
         task.driven_bytes += slot.n_bytes
         add_copies(nic, task, number, slot.n_bytes, 0)
         if looks_up:
-            looking_fs += look_up_next(nic, core.queue, i - queue.taken, np.int64(number))
+            sent_as = np.int64(nic.ledger.journeys.slot[slot.journey].template)
+            looking_fs += look_up_next(nic, core.queue, i - queue.taken, sent_as)
     entry_fs = queue.entry_fs
     queue.entry_fs = 0
     begin_passing(nic, now_fs, core, n, entry_fs, looking_fs)

@@ -17,7 +17,7 @@ from hwmodel.forwarding.police import police
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journeys import begin_from_wire
 from hwmodel.machine.counts.ledger_state import CAME_TRUE
-from hwmodel.machine.counts.outcome import come_outside
+from hwmodel.machine.counts.outcome import come_outside, mirrored_lost
 from hwmodel.machine.network.bridge_pauses import (
     bridge_hears,
     control_frame_of,
@@ -47,16 +47,20 @@ from hwmodel.machine.network.bridge_state import (
     TO_PORT,
 )
 from hwmodel.machine.network.hops import (
+    NO_DESTINATION,
+    PVLAN,
     beyond,
     decide_hop,
     have_room_for_hops,
     hop_of,
     seek_flood,
     template_at,
+    why_nowhere,
 )
-from hwmodel.machine.network.learning import learn, port_of
+from hwmodel.machine.network.learning import port_of, takes_in
 from hwmodel.machine.network.mirrors import copies, hold, sample, see, write_copy
 from hwmodel.machine.network.pauses import end_stops
+from hwmodel.machine.network.places import may_reach
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
@@ -66,7 +70,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 
 NO_REASON = DropReason.NONE.value
 SAME_PORT = DropReason.SAME_PORT.value
-NO_DESTINATION = DropReason.NO_DESTINATION.value
+PORT_SECURITY = DropReason.PORT_SECURITY.value
 QUEUE_FULL = DropReason.QUEUE_FULL.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
 KEPT_HERE = DropReason.CONTROL_FRAME.value
@@ -270,8 +274,7 @@ def lose(bridge, port_number, place, reason):
     port = bridge.port[port_number]
     port.counts.drops[reason] += 1
     if bridge.slot[place].crossing.journey.tx_queue == MIRRORED_BY_BRIDGE:
-        bridge.ledger.counts.mirrored_dropped += 1
-        bridge.ledger.counts.mirrored_drops[reason] += 1
+        mirrored_lost(bridge.ledger.counts, reason)
     else:
         box = bridge.box[port.params.box]
         box.counts.dropped += 1
@@ -299,8 +302,8 @@ def enqueue(bridge, now_fs, place, way):
     box = bridge.box[port.params.box]
     has_classes = port.params.n_classes > 0
     fits = has_room_in_part(bridge, place, n_bytes) if has_classes else has_room(box, port, logical_port, n_bytes)
-    if not fits:
-        lose(bridge, port_number, place, QUEUE_FULL)
+    if port.is_shut or not fits:
+        lose(bridge, port_number, place, PORT_SECURITY if port.is_shut else QUEUE_FULL)
         logical_port.counts.dropped += 1
         return
     crossing.template = way.template
@@ -357,6 +360,8 @@ def send_on(bridge, servers, box, now_fs, place, number):
     if logical_port != NOBODY:
         if logical_port == hop.logical_port and bridge.logical_port[logical_port].params.is_hairpin == 0:
             return SAME_PORT
+        if not may_reach(bridge, hop.logical_port, logical_port):
+            return PVLAN
         if hop.home.logical_port == logical_port:
             enqueue(bridge, now_fs, place, hop.home)
             return NO_REASON
@@ -370,7 +375,7 @@ def send_on(bridge, servers, box, now_fs, place, number):
                 return NO_REASON
         return NO_DESTINATION
     elif hop.n_flood == 0:
-        return NO_DESTINATION
+        return why_nowhere(bridge, servers, number)
     else:
         flood(bridge, box, now_fs, place, hop)
     return NO_REASON
@@ -401,12 +406,13 @@ def forward(bridge, servers, now_fs, port_number):
     logical_port.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     box = bridge.box[port.params.box]
     box.counts.forwarded += 1
-    learn(bridge, now_fs, hop.source, hop.logical_port)
-    if logical_port.params.sampler:
+    if logical_port.params.sampler and port.is_shut == 0:
         sample(bridge, now_fs, logical_port.params.sampler - 1, crossing)
-    if logical_port.params.watched_in:
+    if logical_port.params.watched_in and port.is_shut == 0:
         hold(bridge, place, np.int64(hop.logical_port), CAME)
     reason = hop.reason
+    if not takes_in(bridge, now_fs, port, hop.source, hop.logical_port):
+        reason = PORT_SECURITY
     if reason == NO_REASON:
         if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
             reason = RATE_LIMITED

@@ -11,6 +11,7 @@ from hwmodel.machine.time.commands import (
     GIVEN,
     LATENCY,
     POLICER,
+    SECURITY,
     TABLE,
     next_command_fs,
     rewrite_bucket,
@@ -57,6 +58,8 @@ def obey(bridge, words, servers, now_fs, command):
     write_words(bridge.commands, command, words)
     if command.kind == TABLE:
         bridge.generation += 1
+    elif command.kind == SECURITY:
+        bridge.port[command.part].is_shut = 0
 
 
 @kernel

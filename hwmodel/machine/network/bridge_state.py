@@ -92,6 +92,8 @@ BRIDGE_PORT_PARAMS = record(
     *ints("first_logical", "n_logical", "first_taken", "n_taken", "own_logical", "groups"),
     # With flow control: the first of its queues for classes, which stand behind all logical ports, and how many it has.
     *ints("first_class_queue", "n_classes"),
+    # Port security: the most addresses that it may have in the table, 0 for no limit; whether one more shuts it.
+    *ints("most_addresses", "shuts"),
 )
 BRIDGE_PORT = record(
     ("params", BRIDGE_PORT_PARAMS),
@@ -102,6 +104,7 @@ BRIDGE_PORT = record(
     ("begun", LIST),  # begun, and the other end not yet told
     *ints("forwards_fs"),  # when the first of `come` is due
     *ints("n_given"),  # how many frames the server there has given
+    *ints("n_addresses", "is_shut"),  # addresses in the table at its logical ports; shut by its security
     # Of a scheduled port: the list of its logical ports with frames, in turn, and when the timer for those that their
     # rates hold back is due, `NEVER` if none is set.
     ("active", LIST),
@@ -153,8 +156,10 @@ RULES = record(
     ("station", OWNER, (MAX_STATIONS,)),
 )
 # A header in a bridge: which hop's, parsed, in its VLAN, on its logical port, with the priority that its copies have.
+# `n_kept_apart`: logical ports by which it does not leave because of private VLANs alone, of those asked so far.
 INSIDE = record(
-    *ints("hop", "vlan", "logical_port", "priority", "dei", "reason", "policer"), ("owner", OWNER), ("header", HEADER)
+    *ints("hop", "vlan", "logical_port", "priority", "dei", "reason", "policer", "n_kept_apart"),
+    ("owner", OWNER), ("header", HEADER),
 )  # fmt: skip
 ADDRESS = record(*ints("box", "logical_port", "seen_fs"))  # an entry of the table of one bridge
 ADDRESS_KEY = record(("mac", I64), ("vlan", I32), ("box", I32))  # of the same entry
@@ -198,9 +203,10 @@ LOGICAL_PORT_PARAMS = record(
     # `interface`: its S-VID, VIF or E-CID, `NOBODY` where its frames have no outer tag. `wire_vlan`: the VLAN on the
     # wire that it translates into `inner_vlan`, 0 where it translates none. `server`, `adapter_port`, `station`: whose
     # interface it is, and the port of the switch there. `guards`: a bit for each that checks what comes in;
-    # `watched_in`, `watched_out`: for each mirror that copies what comes in, and what leaves. `sampler`: of what comes in.
+    # `watched_in`, `watched_out`: for each mirror that copies what comes in, and what leaves. `sampler`: of what comes
+    # in. `pvlan`: its class in private VLANs.
     *ints("port", "is_hairpin", "interface", "native_vlan", "wire_vlan", "inner_vlan"),
-    *ints("server", "adapter_port", "station", "guards", "watched_in", "watched_out", "sampler"),
+    *ints("server", "adapter_port", "station", "guards", "watched_in", "watched_out", "sampler", "pvlan"),
     *ints("buffer_bytes", "quantum_bytes", "shaper_num", "shaper_den", "burst_fs"),
 )
 LOGICAL_PORT = record(

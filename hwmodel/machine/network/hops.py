@@ -28,7 +28,7 @@ from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge_state import NOBODY, NOT_SOUGHT, OWN_PORTS
 from hwmodel.machine.network.interface_lists import list_for
-from hwmodel.machine.network.places import address_of, carries, comes_in, home_of, is_untagged
+from hwmodel.machine.network.places import address_of, carries, comes_in, home_of, is_kept_apart, is_untagged
 from hwmodel.rules.switch_modes import TYPE_BYTES
 
 NO_REASON = DropReason.NONE.value
@@ -36,6 +36,8 @@ VLAN_MEMBER = DropReason.VLAN_MEMBER.value
 CONTROL_FRAME = DropReason.CONTROL_FRAME.value
 # Such a frame's source is not learned.
 NOT_LEARNED = (VLAN_MEMBER, *(reason for reason in UNKNOWN_INTERFACE if reason))
+NO_DESTINATION = DropReason.NO_DESTINATION.value
+PVLAN = DropReason.PVLAN.value
 RESERVED_BLOCK, RESERVED_BITS = 0x0180C2000000, 4  # IEEE 802.1Q 8.6.3: addresses that no bridge forwards
 
 
@@ -150,7 +152,7 @@ def look_inside(bridge, number):
     """Parse a hop's header, and find its logical port, VLAN, priority, and why it is dropped, if it is."""
     inside, came = bridge.inside, bridge.hop_header[number]
     port = bridge.port[came.port]
-    inside.hop, inside.reason, inside.policer = number, NO_REASON, NOBODY
+    inside.hop, inside.reason, inside.policer, inside.n_kept_apart = number, NO_REASON, NOBODY, 0
     header = inside.header
     parse_header(came.octets, came.n_bytes, port.params.outer_kind, header)
     inside.logical_port, inside.vlan = bridge.listed[port.params.first_logical], 0
@@ -197,15 +199,17 @@ def decide_hop(bridge, servers, number):
     home = home_of(bridge, port.params.bridge, inside.header.destination, inside.vlan)
     if home == NOBODY:
         home = bridge.box[port.params.bridge].params.way_out
-    if carries(bridge.vlans[home], inside.vlan) and may_return(bridge, home):
+    if carries(bridge.vlans[home], inside.vlan) and may_leave_by(bridge, home):
         hop.home.logical_port = home
         fill_way(bridge, servers, number, hop.home)
 
 
 @kernel
-def may_return(bridge, number):
+def may_leave_by(bridge, number):
     """Tell whether what is inside may leave by a logical port: not by the one it came by, unless that is a hairpin."""
-    return number != bridge.inside.logical_port or bridge.logical_port[number].params.is_hairpin != 0
+    if number == bridge.inside.logical_port and bridge.logical_port[number].params.is_hairpin == 0:
+        return False
+    return not is_kept_apart(bridge, number)
 
 
 @kernel
@@ -227,6 +231,13 @@ def seek_flood(bridge, servers, number):
     for at in range(hop.first_flood, hop.first_flood + hop.n_flood):
         have_room_for_hops(bridge, 1)
         fill_way(bridge, servers, number, bridge.way[at])
+
+
+@out_of_line
+def why_nowhere(bridge, servers, number):
+    """Return why a flood has no way: because of private VLANs, or since nobody may want it in any case."""
+    note_flood(bridge, servers, number)
+    return PVLAN if bridge.inside.n_kept_apart > 0 else NO_DESTINATION
 
 
 @kernel
@@ -305,7 +316,7 @@ def note_group(bridge, servers, box):
             continue
         for each in range(port.params.first_logical, port.params.first_logical + port.params.n_logical):
             number = bridge.listed[each]
-            if carries(bridge.vlans[number], inside.vlan) and may_return(bridge, number):
+            if carries(bridge.vlans[number], inside.vlan) and may_leave_by(bridge, number):
                 new_way(bridge, number, 0)
 
 
@@ -318,7 +329,7 @@ def note_strays(bridge, box):
             continue
         if box.params.is_controlling and number != box.params.way_out:
             continue
-        if carries(bridge.vlans[number], bridge.inside.vlan) and may_return(bridge, number):
+        if carries(bridge.vlans[number], bridge.inside.vlan) and may_leave_by(bridge, number):
             new_way(bridge, number, 0)
 
 

@@ -11,7 +11,7 @@ from hwmodel.forwarding.pools import BROADCAST
 from hwmodel.forwarding.port_set import add, contains
 from hwmodel.forwarding.tables import GROUP_MAC, LOOKUP_SLOTS, find, key_of
 from hwmodel.machine.network.bridge_state import MAX_LISTED, MAX_LISTS, NOBODY
-from hwmodel.machine.network.places import carries
+from hwmodel.machine.network.places import carries, is_kept_apart, may_reach
 from hwmodel.rules.switch_modes import OUTER_TAGS
 
 # The first number, by kind of tag, of the lists that a bridge sets up. They take the upper half of the numbers that a
@@ -63,13 +63,16 @@ def gather(bridge, servers, port):
     for at in range(port.params.first_logical, port.params.first_logical + port.params.n_logical):
         number = bridge.listed[at]
         logical = bridge.logical_port[number]
-        if carries(bridge.vlans[number], inside.vlan) and wants(servers, logical, inside.header.destination):
+        if not carries(bridge.vlans[number], inside.vlan) or not wants(servers, logical, inside.header.destination):
+            continue
+        is_own = number == inside.logical_port
+        if may_reach(bridge, number, number) if is_own else not is_kept_apart(bridge, number):
             if first + n == MAX_LISTED:
                 bridge.clock.overflow = 1
                 return 0
             bridge.member[first + n] = number
             n += 1
-            if number != inside.logical_port:
+            if not is_own:
                 n_others += 1
     return n if n_others > 0 else 0
 

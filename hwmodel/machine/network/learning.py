@@ -14,8 +14,15 @@ def has_aged(box, now_fs, address):
 
 
 @kernel
-def forget(box, address):
+def port_at(bridge, logical_port):
+    """Return the port of a logical port."""
+    return bridge.port[bridge.logical_port[logical_port].params.port]
+
+
+@kernel
+def forget(bridge, box, address):
     """Take an address out of its bridge's table."""
+    port_at(bridge, address.logical_port).n_addresses -= 1
     address.logical_port = NOBODY
     box.n_known -= 1
     box.counts.aged += 1
@@ -44,34 +51,66 @@ def age_out(bridge, now_fs, box_number):
         if address.box != box_number or address.logical_port == NOBODY:
             continue
         if has_aged(box, now_fs, address):
-            forget(box, address)
+            forget(bridge, box, address)
         else:
             next_fs = min(next_fs, address.seen_fs + box.params.ageing_fs)
     box.next_expiry_fs = next_fs
 
 
 @kernel
+def may_have_more(bridge, now_fs, box_number, port):
+    """Tell whether port security lets a port have an address more; what has aged does not count."""
+    if port.params.most_addresses == 0 or port.n_addresses < port.params.most_addresses:
+        return True
+    if now_fs >= bridge.box[box_number].next_expiry_fs:
+        age_out(bridge, now_fs, box_number)
+    return port.n_addresses < port.params.most_addresses
+
+
+@kernel
 def learn(bridge, now_fs, number, logical_port):
-    """Note that a source address sends from a logical port."""
+    """Note that a source address sends from a logical port; tell whether port security lets its frames pass there."""
     if number == NOBODY:
-        return
+        return True
     address = bridge.address[number]
     box = bridge.box[address.box]
     if box.params.learns == 0:
-        return
+        return True
     if address.logical_port != NOBODY and has_aged(box, now_fs, address):
-        forget(box, address)
-    if address.logical_port == NOBODY:
+        forget(bridge, box, address)
+    port, before = port_at(bridge, logical_port), address.logical_port
+    stays = (
+        before != NOBODY and bridge.logical_port[before].params.port == bridge.logical_port[logical_port].params.port
+    )
+    if not stays and not may_have_more(bridge, now_fs, address.box, port):
+        return False
+    if before == NOBODY:
         if box.n_known >= box.params.table_entries and not make_room(bridge, now_fs, address.box):
             box.counts.not_learned += 1
-            return
+            return port.params.most_addresses == 0
         box.n_known += 1
         box.counts.learned += 1
         box.next_expiry_fs = min(box.next_expiry_fs, now_fs + box.params.ageing_fs)
-    elif address.logical_port != logical_port:
+    elif before != logical_port:
         box.counts.moved += 1
+    if not stays:
+        port.n_addresses += 1
+        if before != NOBODY:
+            port_at(bridge, before).n_addresses -= 1
     address.logical_port = logical_port
     address.seen_fs = now_fs
+    return True
+
+
+@kernel
+def takes_in(bridge, now_fs, port, number, logical_port):
+    """Learn a frame's source; tell whether the port's security lets the frame pass. It may shut the port."""
+    if port.is_shut:
+        return False
+    is_let_in = learn(bridge, now_fs, number, logical_port)
+    if not is_let_in:
+        port.is_shut = port.params.shuts
+    return is_let_in
 
 
 @kernel
@@ -82,5 +121,5 @@ def port_of(bridge, now_fs, number):
     address = bridge.address[number]
     box = bridge.box[address.box]
     if address.logical_port != NOBODY and box.params.learns and has_aged(box, now_fs, address):
-        forget(box, address)
+        forget(bridge, box, address)
     return address.logical_port

@@ -8,8 +8,11 @@ from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.ingress_rules import is_group
 from hwmodel.forwarding.outer_tag import sender_of
 from hwmodel.machine.counts.flow_state import SPREAD
-from hwmodel.machine.network.bridge_state import HOME_SLOTS, MAX_ADDRESSES, NOBODY, VLANS_PER_WORD
+from hwmodel.machine.network.bridge_state import HOME_SLOTS, NOBODY, VLANS_PER_WORD
 from hwmodel.machine.network.learning import learn
+from hwmodel.rules import private_vlan
+
+reaches = kernel(private_vlan.reaches)
 
 
 @kernel
@@ -22,6 +25,21 @@ def carries(vlans, vlan):
 def is_untagged(vlans, vlan):
     """Tell whether a logical port sends a VLAN's frames without a C-TAG."""
     return vlans.untagged[vlan // VLANS_PER_WORD] >> vlan % VLANS_PER_WORD & 1 != 0
+
+
+@kernel
+def may_reach(bridge, sender, receiver):
+    """Tell whether private VLANs let what comes in on one logical port leave by another."""
+    return reaches(bridge.logical_port[sender].params.pvlan, bridge.logical_port[receiver].params.pvlan)
+
+
+@kernel
+def is_kept_apart(bridge, number):
+    """Tell whether private VLANs keep what is inside from a logical port, by which it would leave, and count it."""
+    if may_reach(bridge, bridge.inside.logical_port, number):
+        return False
+    bridge.inside.n_kept_apart += 1
+    return True
 
 
 @kernel
@@ -56,27 +74,34 @@ def hash_of_address(box, mac, vlan):
 @kernel
 def address_of(bridge, box, mac, vlan):
     """Return the number of an address in a VLAN at a bridge; group addresses are never learned."""
+    number = number_of_address(bridge.clock, bridge, box, mac, vlan)
+    if number != NOBODY and bridge.box[box].params.learns == 0:
+        bridge.address[number].logical_port = home_of(bridge, box, mac, vlan)
+    return number
+
+
+@kernel
+def number_of_address(clock, table, box, mac, vlan):
+    """Return the number of an address in a VLAN in what a bridge, or a virtual switch, learns; a group has none."""
     if is_group(mac):
         return NOBODY
-    at = hash_of_address(box, mac, vlan) & (2 * MAX_ADDRESSES - 1)
-    while bridge.address_slot[at] != 0:
-        number = bridge.address_slot[at] - 1
-        key = bridge.address_key[number]
+    mask = len(table.address_slot) - 1
+    at = hash_of_address(box, mac, vlan) & mask
+    while table.address_slot[at] != 0:
+        number = np.int64(table.address_slot[at] - 1)
+        key = table.address_key[number]
         if key.mac == mac and key.vlan == vlan and key.box == box:
-            if bridge.box[box].params.learns == 0:
-                bridge.address[number].logical_port = home_of(bridge, box, mac, vlan)
             return number
-        at = (at + 1) & (2 * MAX_ADDRESSES - 1)
-    if bridge.n_addresses == MAX_ADDRESSES:
-        bridge.clock.overflow = 1
+        at = (at + 1) & mask
+    if table.n_addresses == len(table.address):
+        clock.overflow = 1
         return NOBODY
-    number = bridge.n_addresses
-    bridge.n_addresses += 1
-    bridge.address_slot[at] = number + 1
-    key, address = bridge.address_key[number], bridge.address[number]
+    number = table.n_addresses
+    table.n_addresses += 1
+    table.address_slot[at] = number + 1
+    key, address = table.address_key[number], table.address[number]
     key.mac, key.vlan, key.box = mac, vlan, box
-    address.box = box
-    address.logical_port = NOBODY if bridge.box[box].params.learns else home_of(bridge, box, mac, vlan)
+    address.box, address.logical_port = box, NOBODY
     return number
 
 

@@ -24,7 +24,7 @@ from hwmodel.forwarding.header_store import (
     same_octets,
 )
 from hwmodel.forwarding.octets import read_bytes
-from hwmodel.forwarding.parse import TAG_OFFSET, parse, read_behind
+from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG, parse, read_behind
 from hwmodel.forwarding.pools import BROADCAST
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_WORDS, PORTS_PER_WORD, UPLINK, contains, remove
 from hwmodel.forwarding.rewrite import rewrite
@@ -44,6 +44,7 @@ from hwmodel.forwarding.tables import VIDS
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.rules.ethernet import MIN_UNPADDED_BYTES
+from hwmodel.rules.packets import TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.steering import TCP
 from hwmodel.rules.switch_modes import TYPE_BYTES
 
@@ -382,6 +383,17 @@ def cast_of(octets, n_bytes):
 
 
 @kernel
+def is_flooded_beyond(switch, arrival, template):
+    """Tell whether a copy for a bridge is that of a flooded frame that has its target there, and so counts for it."""
+    if not switch.tables.learns or template.flow != UNKNOWN or is_onward(switch, arrival) or is_for_group(arrival):
+        return False
+    for port in range(UPLINK + 1, MAX_PORTS):
+        if arrival.target > 0 and switch.station[port] == arrival.target:
+            return False
+    return True
+
+
+@kernel
 def make_copy_kind(nic, switch, number, of_set, port):
     """Enter one copy of a header."""
     arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
@@ -393,8 +405,14 @@ def make_copy_kind(nic, switch, number, of_set, port):
     kind.is_mirrored = 1 if of_set != FORWARDED or arrival.target == MIRRORED_BY_BRIDGE else 0
     if kind.is_mirrored == 0 and not (port == UPLINK and switch.has_peer):
         kind.flow = flow_of(nic.ledger, arrival.sender, switch.station[port])
-        if template.flow == UNKNOWN and (not is_onward(switch, arrival) or is_for_group(arrival)):
+        is_counted = is_onward(switch, arrival) and not is_for_group(arrival)
+        if switch.tables.learns and switch.station[port] != arrival.target:  # a flood has brought it
+            is_counted = False
+        if template.flow == UNKNOWN and not is_counted:
             kind.counts_offered = 1
+    elif of_set == FORWARDED and is_flooded_beyond(switch, arrival, template):
+        kind.flow = flow_of(nic.ledger, arrival.sender, arrival.target)
+        kind.counts_offered = 1
 
 
 @inlined
@@ -404,3 +422,28 @@ def ring_of_copy(nic, frame, kind):
         return ring_code(kind.queue_hash)  # which is its own inverse
     rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
     return ring_of(nic.function[kind.function], rss_hash)
+
+
+@kernel
+def hash_beyond(nic, copy_kind):
+    """Return the hash with which a copy that was posted in the uplink's ring goes to a bridge; 0 where there is none.
+
+    Generated headers alone pass a virtual switch, so that it is the sender's.
+    """
+    if nic.port[0].switch.has_peer == 0:
+        return 0
+    return np.int64(nic.traffic.template[nic.headers.copy_header[copy_kind].template].queue_hash)
+
+
+@kernel
+def hash_on_arrival(nic, frame):
+    """Return the hash by which a frame from the wire has its ring of an uplink; one from a bridge that is not IP has 0.
+
+    The sender's adapter has put its target's port number there in that case, for rings of its own.
+    """
+    if nic.port[0].switch.has_peer == 0:
+        return np.int64(frame.hash)
+    octets, at = nic.headers.template_header[frame.template].octets, TAG_OFFSET
+    if read_bytes(octets, at, TYPE_BYTES) == TYPE_C_TAG:
+        at += C_TAG_BYTES
+    return np.int64(frame.hash) if read_bytes(octets, at, TYPE_BYTES) in (TYPE_IPV4, TYPE_IPV6) else np.int64(0)

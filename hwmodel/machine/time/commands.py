@@ -31,6 +31,8 @@ WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT = range(15, 19)
 # These write nothing. LISTENING: somebody listens for frames to a function from now on (`adapter/watches`). GIVEN: a
 # function's driver is given a frame to send (`traffic/sources.frame_given`).
 LISTENING, GIVEN = 19, 20
+# These write as well. SECURITY: what security a bridge's port has; one that it has shut opens.
+SECURITY = 21
 # What each changes, in words.
 WORDS = {
     PLAIN: "parameters",
@@ -54,6 +56,7 @@ WORDS = {
     RECEIVE_LIMIT: "limit of a receiver",
     LISTENING: "listener",
     GIVEN: "frame of an agent",
+    SECURITY: "security of a port",
 }
 
 

@@ -22,6 +22,7 @@ from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
+from hwmodel.machine.counts.outcome import UNDECIDED
 from hwmodel.machine.guest.choice import passing_turn_over
 from hwmodel.machine.guest.cores import (
     TIMER_NUMBERS,
@@ -39,6 +40,7 @@ from hwmodel.machine.switch.decisions import ring_of_copy, template_of
 from hwmodel.machine.switch.flow_cache import learn
 from hwmodel.machine.switch.segments import count_whole, pieces_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
+from hwmodel.machine.virtual_switch.learned_addresses import learn_of_frame
 from hwmodel.machine.virtual_switch.virtual_switch_state import THREAD_QUEUE
 from hwmodel.machine.waiting_lists import append, pop, take_place
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -98,7 +100,8 @@ def take_aside(nic, ring):
     one = pop(aside, aside.of_ring[ring])
     aside.n_waiting[place_aside(nic, ring)] -= 1
     if nic.virtual_switch.params.n_threads == 0:
-        learn(nic.virtual_switch.flow_cache, np.int64(one.frame.template), np.int64(one.flow))
+        sent_as = np.int64(nic.ledger.journeys.slot[one.frame.journey].template)
+        learn(nic.virtual_switch.flow_cache, sent_as, np.int64(one.flow))
     return one.frame
 
 
@@ -173,6 +176,7 @@ def next_frame(nic, now_fs, ring, started_fs):
     queue.picked += 1
     queue.cached -= 1
     nic.ledger.function[queue.params.function].sent_bytes += frame.n_bytes + FCS_BYTES
+    nic.ledger.function[queue.params.function].sent_frames += 1
     if nic.params.counts_rings:
         count_read(nic, now_fs, ring, 1, frame.n_bytes)
     return frame
@@ -181,6 +185,8 @@ def next_frame(nic, now_fs, ring, started_fs):
 @out_of_line
 def pass_frame(nic, now_fs, frame):
     """Carry out the decision on a frame: the one place for it, since `switch_frame` is long and is inlined here."""
+    if nic.port[0].switch.tables.learns:
+        learn_of_frame(nic, now_fs, frame)
     count_whole(nic, frame)
     switch_frame(nic, now_fs, frame)
 
@@ -193,10 +199,11 @@ def next_from_wire(nic, queue, position, started_fs):
     if slot.marks != 0:
         begin_rx_batches(nic.guests, queue.batch, place)
     journey = nic.ledger.journeys.slot[slot.journey]
-    known_fs = queue.batch.visible_fs
-    journey.told_fs, journey.requested_fs, journey.cached_fs = known_fs, known_fs, known_fs
-    journey.chosen_fs, journey.picked_fs, journey.payload_in_fs = started_fs, started_fs, started_fs
-    frame.journey, frame.template, frame.index = slot.journey, journey.template, journey.index
+    if nic.port[0].mac.params.has_peer == 0:  # else these are the sender's stamps
+        known_fs = queue.batch.visible_fs
+        journey.told_fs, journey.requested_fs, journey.cached_fs = known_fs, known_fs, known_fs
+        journey.chosen_fs, journey.picked_fs, journey.payload_in_fs = started_fs, started_fs, started_fs
+    frame.journey, frame.template, frame.index = slot.journey, UNDECIDED - slot.copy_kind, journey.index
     frame.n_bytes, frame.hash, frame.queue, frame.is_wire = slot.n_bytes, slot.group, NO_RING, 1
     slot.journey = UNMEASURED
     return frame

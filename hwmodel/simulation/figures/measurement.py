@@ -28,6 +28,7 @@ from hwmodel.simulation.figures.counts import OF_LEDGERS, Counts, area_of, count
 from hwmodel.simulation.figures.part_snapshots import (
     begin_pauses_window,
     flow_cache_counts,
+    learned_addresses,
     passed_flows,
     take_bond,
     take_pauses,
@@ -441,6 +442,7 @@ PARTS: dict[str, Callable[[Any, int], Any] | None] = {
     "core_work_fs": _core_work_fs,
     "host_stalls": _host_stalls,
     "flow_cache": _of_virtual_switch(flow_cache_counts),
+    "learned": lambda nic, now_fs: learned_addresses(nic, now_fs) if nic.port[0].switch.tables.learns else None,
     "bond": _of_virtual_switch(take_bond),
     "passed": lambda nic, _: passed_flows(nic),
     "flow_filters": _flow_filters,

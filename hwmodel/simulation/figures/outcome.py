@@ -49,7 +49,7 @@ from hwmodel.simulation.figures.losses import unwanted_drops
 from hwmodel.simulation.figures.measurement import Snapshot, in_flight
 from hwmodel.simulation.figures.observation import observe_window, utilization_of
 from hwmodel.simulation.figures.span import Span
-from hwmodel.simulation.figures.virtual_switch_use import flow_cache_use, marked_frames, sampled_flows
+from hwmodel.simulation.figures.virtual_switch_use import passed_figures
 from hwmodel.simulation.figures.window_checks import burst_frames
 from hwmodel.simulation.fill.flow_book import FlowBook, Flows, Server
 from hwmodel.units import FS_PER_NS
@@ -69,10 +69,8 @@ def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) 
         vms=vm_results(servers_of(config)[0], span, span, _latency_of_receivers(book, latencies)),
         **adapter_figures(config, span, per_frame),
         ports=port_figures(config, span),
-        flow_cache=flow_cache_use(config, span),
         bond=bond_use(config, span),
-        ecn=marked_frames(config, book, span),
-        samples=sampled_flows(config, book, span),
+        **passed_figures(config, book, span),
         bottleneck=by_shares(seen),
         utilization=utilization,
     )
@@ -182,6 +180,7 @@ def _adapter(server: Server, span: Span, unwanted: int, *, shares_bus: bool) -> 
         tx_gbps=span.gbps(sent_bytes),
         rx_gbps=span.gbps(span.count("delivered_bytes")),
         **figures,
+        **passed_figures(config, server.book, span),
         drops=named_drops(span.end.counts["ledger"]["drops"]),
         bottleneck=by_shares(sighting_of(seen)),
         utilization=utilization,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.network.bond import LOG_CAP
+from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.link_partner import MOST_WAITING
 from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE_COUNTS
 from hwmodel.rules.transmit_credits import MOST_CLASSES
@@ -101,6 +102,22 @@ def flow_cache_counts(nic: Any) -> npt.NDArray[np.int64]:
     """Return what a flow cache has counted so far, and how much both tables hold."""
     cache = nic.virtual_switch.flow_cache
     return np.array([*(cache.counts[name] for name in COUNTED), cache.exact.n_held, cache.wildcard.n_held], np.int64)
+
+
+def learned_addresses(nic: Any, now_fs: int) -> dict[str, int]:
+    """Return what a virtual switch has learned so far; what is over its time counts as aged, looked up or not."""
+    learned = nic.virtual_switch.learned
+    box, addresses = learned.box[0], nic["virtual_switch"]["learned"]["address"][: int(learned.n_addresses)]
+    is_known = addresses["logical_port"] != NOBODY
+    n_gone = int((is_known & (now_fs - addresses["seen_fs"] >= int(box.params.ageing_fs))).sum())
+    return {
+        "addresses_known": int(box.n_known) - n_gone,
+        "learned": int(box.counts.learned),
+        "moved": int(box.counts.moved),
+        "aged": int(box.counts.aged) + n_gone,
+        "not_learned": int(box.counts.not_learned),
+        "flooded_frames": int(box.counts.flooded),
+    }
 
 
 def passed_flows(nic: Any) -> npt.NDArray[Any]:

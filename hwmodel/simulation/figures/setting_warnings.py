@@ -53,6 +53,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from vlan_warnings(config, result)
     yield from _guarantees_of_rate(result)
     yield from _without_hairpin(config, result)
+    yield from _beyond_security(config, result)
     yield from _at_dead_wires(config, result)
     yield from _kept_for_dead_wires(config)
     yield from _short_bursts(config, result)
@@ -64,6 +65,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _unused_weights(config)
     yield from _unused_lengths(config)
     yield from _unasked_lists(config)
+    yield from _unseparated(config)
     yield from _promiscuous_for_wire(config, result)
     yield from _unheld_drains(config, result)
     yield from _unsplit_headers(config)
@@ -185,6 +187,14 @@ def _unasked_lists(config: Config) -> Iterator[str]:
             yield words.unasked_lists([f"{server.prefix}{key}" for key in keys], server.config.switch.mode)
 
 
+def _unseparated(config: Config) -> Iterator[str]:
+    """Warn of stations whose class in private VLANs nobody asks: a controlling bridge does."""
+    for server in servers_of(config):
+        own = server.config.switch
+        if own.unseparated and not (bridges_of(config) and MODES[own.mode].has_interfaces):
+            yield words.unseparated(server.key(own.unseparated), own.mode)
+
+
 def _promiscuous_for_wire(config: Config, result: Result) -> Iterator[str]:
     """Warn of promiscuous stations that get nothing of what stations beside them send to unknown addresses."""
     ways = {(flow.from_, flow.to) for flow in result.flows if flow.offered and flow.to not in GROUPS}
@@ -282,6 +292,18 @@ def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
             continue
         keys = [f"{named.key}.ports.{wire}.hairpin" for wire, _ in relying]
         yield words.no_hairpin(lost, bridge.forwarded_frames, named.words, keys, relying[0][1])
+
+
+def _beyond_security(config: Config, result: Result) -> Iterator[str]:
+    """Warn of ports of bridges at which frames came from more addresses than their security allows."""
+    lost = {(bridge.name, port.name): port.drops.get("PORT_SECURITY", 0)
+            for bridge in result.bridges for port in bridge.ports}  # fmt: skip
+    for bridge in bridges_of(config):
+        for name, port in bridge.settings.ports.items():
+            own, n_lost = port.port_security, lost.get((bridge.name, name), 0)
+            if own is not None and own.on_excess != "protect" and n_lost:
+                key = f"{bridge.key}.ports.{name}.port_security"
+                yield words.beyond_security(key, own.most, n_lost, is_shut=own.on_excess == "shut_down")
 
 
 def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hwmodel.analytic.virtual_switch import stage_shares
 from hwmodel.config import Config
 from hwmodel.config.virtual_switch import BYTE_TIME, VirtualSwitch
 from hwmodel.machine.guest.guest_state import POST_TASK, SLOW_TASK, SWITCH_TASK, TAKE_TASK
@@ -150,7 +149,9 @@ def passing_weights(config: Config, span: Span, passed: Passed) -> dict[str, flo
         at_tables = n * (1 - used.exact_hits / used.looked_up)
         found[f"{CACHE}.exact_time"] = n * own.flow_cache.exact_time_fs
         found[f"{CACHE}.wildcard_time"] = found[f"{CACHE}.exact_entries"] = at_tables * wildcard_fs
-        found[f"{CACHE}.far_time"] = n * float(1 - stage_shares(config).near) * own.flow_cache.far_time_fs
+        n_near, n_held = own.flow_cache.near_entries, max(1, used.exact_entries, used.wildcard_entries)
+        is_far = max(0.0, 1 - n_near / n_held) if n_near else 0.0  # of connections that come alike
+        found[f"{CACHE}.far_time"] = n * is_far * own.flow_cache.far_time_fs
         if not own.flow_cache.miss_cores:
             found[f"{CACHE}.miss_time"] = n * used.misses / used.looked_up * miss_fs
     return found

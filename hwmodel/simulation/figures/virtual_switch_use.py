@@ -10,10 +10,20 @@ import numpy as np
 
 from hwmodel.config import Config
 from hwmodel.machine.counts.flow_state import PASSED_FLOW
-from hwmodel.results import FlowCacheUse, MarkedAt, MarkedFrames, SampledFlow, SampledFlows
+from hwmodel.results import FlowCacheUse, LearnedAddresses, MarkedAt, MarkedFrames, SampledFlow, SampledFlows
 from hwmodel.simulation.figures.part_snapshots import COUNTED
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.fill.flow_book import FlowBook
+
+
+def passed_figures(config: Config, book: FlowBook, span: Span) -> dict[str, Any]:
+    """Return what a result says of a virtual switch alone, by the names of its fields."""
+    return {
+        "flow_cache": flow_cache_use(config, span),
+        "learned": learned_addresses(config, span),
+        "ecn": marked_frames(config, book, span),
+        "samples": sampled_flows(config, book, span),
+    }
 
 
 def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:
@@ -27,6 +37,14 @@ def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:
     return FlowCacheUse(**counted, exact_entries=exact, wildcard_entries=wildcard)
 
 
+def learned_addresses(config: Config, span: Span) -> LearnedAddresses | None:
+    """Return what a virtual switch has learned by the end of the run; None of one that does not learn."""
+    switch = config.virtual_switch
+    if switch is None or switch.learning is None:
+        return None
+    return LearnedAddresses(**{name: int(n) for name, n in span.end.learned.items()})
+
+
 def marked_frames(config: Config, book: FlowBook, span: Span) -> MarkedFrames | None:
     """Say how many frames for each receiver were marked."""
     own = config.virtual_switch
@@ -34,7 +52,7 @@ def marked_frames(config: Config, book: FlowBook, span: Span) -> MarkedFrames | 
         return None
     frames, marked = (span.grown("passed", name)[1:] for name in ("may_be_marked", "marked"))
     found = []
-    for name, numbers in book.flows.by_receiver().items():
+    for name, numbers in book.own_flows.by_receiver().items():
         if frames[numbers].any():
             sums = {"marked": int(marked[numbers].sum()), "frames": int(frames[numbers].sum())}
             found.append(MarkedAt(name=name, **sums))
@@ -53,11 +71,12 @@ def sampled_flows(config: Config, book: FlowBook, span: Span) -> SampledFlows | 
     own = config.virtual_switch
     if own is None or own.sample_one_in is None:
         return None
+    flows = book.own_flows
     n, counted = own.sample_one_in, {name: span.grown("passed", name) for name in PASSED_FLOW.names or ()}
     found = []
     for row in np.flatnonzero(counted["frames"]):
         one = {name: int(grown[row]) for name, grown in counted.items()}
-        from_, to = book.flows[row - 1] if row else (None, None)
+        from_, to = flows[row - 1] if row else (None, None)
         found.append(SampledFlow(from_=from_, to=to, **estimates(n, one)))
     return SampledFlows(one_in=n, flows=tuple(found))
 

@@ -1,4 +1,4 @@
-"""Mirrors and samplers of bridges, with names and addresses replaced by numbers and by the bytes that stand before the copies."""
+"""Mirrors and samplers of bridges, with names replaced by numbers, and by the bytes before the copies."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ class _Lists:
 
 def _fill_logical(record: BridgeRecord, logical: LogicalPort) -> None:
     entry, vlans = record.logical_port[logical.number].params, record.vlans[logical.number]
-    entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
+    entry.port, entry.is_hairpin, entry.pvlan = logical.port, logical.is_hairpin, logical.pvlan
     entry.interface = NOBODY if logical.interface is None else logical.interface
     entry.native_vlan = logical.native_vlan or 0
     if logical.wire_vlan is not None:
@@ -220,6 +220,10 @@ def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lis
     entry.outer_kind = MODES[port.mode].outer_kind
     entry.has_interfaces, entry.is_of_extender = port.has_interfaces, port.is_of_extender
     entry.is_uplink = port.is_uplink
+    settings = port.owner.settings.ports.get(port.name)  # an extender's uplink has none
+    if settings is not None and settings.port_security is not None:
+        entry.most_addresses = settings.port_security.most
+        entry.shuts = settings.port_security.on_excess == "shut_down"
     entry.first_logical, entry.n_logical = lists.add(logical.number for logical in port.logical)
     entry.first_taken, entry.n_taken = lists.add(sorted(port.taken_lists))
     entry.own_logical = topology.own.get(port.number, NOBODY)

@@ -26,6 +26,7 @@ class CoreParameters:
     max_frame_bytes: int = 1514
     pool_filters: int = 0
     pause: int = 0
+    private_vlans: int = 0
 
     def __post_init__(self) -> None:
         problems = [text for is_wrong, text in self._bounds() if is_wrong]
@@ -40,6 +41,7 @@ class CoreParameters:
             (not 60 <= self.max_frame_bytes <= 9724, f"MAX_FRAME_BYTES is {self.max_frame_bytes}, not 60 to 9724"),
             (self.pool_filters not in (0, 1), f"POOL_FILTERS is {self.pool_filters}, not 0 or 1"),
             (self.pause not in (0, 1), f"PAUSE is {self.pause}, not 0 or 1"),
+            (self.private_vlans not in (0, 1), f"PRIVATE_VLANS is {self.private_vlans}, not 0 or 1"),
         ]
         if any(is_wrong for is_wrong, _ in bounds):
             return bounds

@@ -107,6 +107,10 @@ class FlowNumbers:
             self.of_ledgers[at] = np.concatenate([own, np.array(found, np.int64)])
         self.flows = self._named(np.fromiter(self._known, np.int64, len(self._known)))
 
+    def of_ledger(self, ledger: Any) -> Flows:
+        """Return a ledger's flows in its own order."""
+        return self._named(_keys(_ends(ledger)))
+
     def _named(self, keys: Ints) -> Flows:
         return Flows(list(self._stations), keys >> BITS, keys & (1 << BITS) - 1)
 
@@ -142,6 +146,11 @@ class FlowBook:
     def flows(self) -> Flows:
         """Return all flows that are known by now."""
         return self.numbers.flows
+
+    @property
+    def own_flows(self) -> Flows:
+        """Return the flows that the adapter counts, in the order of its own numbers."""
+        return self.numbers.of_ledger(self.nic.ledger)
 
     @property
     def headers(self) -> StoredHeaders:

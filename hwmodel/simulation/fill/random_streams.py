@@ -12,8 +12,9 @@ import numpy as np
 
 FIRST_SOURCE = 1  # first of the sources, in the order in which the workload lists them
 HOSTS = 1 << 20  # of the hosts, plus the host's number; the first host has stream 0
-FLOW_CACHE = 1 << 21  # which connection a frame of a virtual switch is of
-FLOW_SAMPLES = FLOW_CACHE + 1  # which frames a virtual switch samples
+FLOW_CACHE = 1 << 21  # which connection a frame of a virtual switch is of; plus two for each server before its own
+FLOW_SAMPLES = FLOW_CACHE + 1  # which frames a virtual switch samples; plus two for each server before its own
+STREAMS_A_SWITCH = 2
 BRIDGE_SAMPLES = 1 << 22  # which frames the first sampler of bridges samples; then those of the others
 DMA_TRANSFERS = 1 << 24  # of `hwmodel dma`
 CLOCKS = 1 << 40  # one for each thing that `clocks.drawn` is asked for

@@ -35,6 +35,7 @@ from hwmodel.machine.time.commands import (
     POLICER,
     RECEIVE_LIMIT,
     REFILL,
+    SECURITY,
     SHAPER,
     SOURCE,
     TABLE,
@@ -227,7 +228,9 @@ def places(region: Region, record: np.dtype[Any]) -> tuple[Ints, Ints]:
 
 
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
-OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan", "guards", "watched_in", "watched_out")
+OF_LOGICAL_PORT = (
+    "is_hairpin", "native_vlan", "wire_vlan", "inner_vlan", "guards", "watched_in", "watched_out", "pvlan",
+)  # fmt: skip
 _TABLES = ("port", "switch", "tables")
 RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "n_mirrors", "mirror")
 IPS = ("own_ip",)
@@ -291,6 +294,7 @@ OF_BRIDGE = (
     Region(("box", "params"), ("ageing_fs",), AGEING),
     Region(("box", "params"), ("first_acl", "n_acl", "way_out"), TABLE),
     Region(("port", "params"), WIRE_RATE, in_use="n_ports"),
+    Region(("port", "params"), ("most_addresses", "shuts"), SECURITY, "n_ports"),
     Region(("logical_port", "params"), OF_LOGICAL_PORT, TABLE, "n_logical_ports"),
     Region(("vlans",), (), TABLE, "n_logical_ports"),
     Region(("rules",), (), TABLE),

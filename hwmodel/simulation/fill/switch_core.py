@@ -294,6 +294,8 @@ def _build_tables(parameters: CoreParameters, given: Sequence[tuple[int, Tables]
         )
     if tables.has_pool_filters.any() and not parameters.pool_filters:
         raise InputError("switch core: pool filters, and POOL_FILTERS is 0")
+    if tables.has_private_ports.any() and not parameters.private_vlans:
+        raise InputError("switch core: private VLANs, and PRIVATE_VLANS is 0")
     is_hashed = any(tables[name]["is_set"].any() for name in ("hashed_groups", "hashed_stations"))
     if is_hashed or tables.n_type_filters.any():
         raise InputError("switch core: it has no tables of hashes and no EtherType filters")

@@ -19,7 +19,7 @@ from hwmodel.forwarding.outer_tag import NO_OUTER_TAG
 from hwmodel.forwarding.parse import NO_TAGS
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.pools import NO_POOL
-from hwmodel.forwarding.port_set import PORTS_PER_WORD, UPLINK
+from hwmodel.forwarding.port_set import PORT_WORDS, PORTS_PER_WORD, UPLINK
 from hwmodel.forwarding.tables import (
     ADMIT_ALL,
     ADMIT_TAGGED,
@@ -46,6 +46,7 @@ from hwmodel.forwarding.tables import (
     VLAN_SHIFT,
 )
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.private_vlan import reached_by
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
 from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_guarded, fill_own_ips, guards_in_use
 
@@ -133,6 +134,7 @@ def fill_stations(array: npt.NDArray[Any], switch: Switch) -> None:
     _fill_uplink(tables, switch)
     _fill_channels(tables, switch)
     fill_guarded(tables, switch)
+    _fill_private_ports(array, switch)
     _fill_pool_filters(tables, switch)
 
 
@@ -269,6 +271,19 @@ def fill_mirrors(tables: Record, switch: Switch) -> None:
     for mirror, record in zip(switch.mirrors, tables.mirror, strict=False):
         _fill_mirror(record, mirror, number_of)
     tables.n_mirrors = len(switch.mirrors)
+
+
+def _fill_private_ports(array: npt.NDArray[Any], switch: Switch) -> None:
+    """Enter whom private VLANs let each port reach, once for all ports of a class."""
+    class_of = {UPLINK: switch.uplink.pvlan} | {port.number: port.pvlan for port in switch.ports}
+    array[0].has_private_ports = any(class_of.values())
+    for one in {*class_of.values()} if any(class_of.values()) else ():
+        reached = reached_by(one, class_of)
+        words = [
+            sum(1 << number % PORTS_PER_WORD for number in reached if number // PORTS_PER_WORD == word)
+            for word in range(PORT_WORDS)
+        ]
+        array["reached"]["word"][0, [number for number, own in class_of.items() if own == one]] = words
 
 
 def _fill_pool_filters(tables: Record, switch: Switch) -> None:

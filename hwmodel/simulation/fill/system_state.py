@@ -46,6 +46,7 @@ from hwmodel.simulation.fill.flow_control import CONTROL_WIRE_BYTES
 from hwmodel.simulation.fill.nic_state import State, fill_state
 from hwmodel.simulation.fill.pci_buses import fill_buses
 from hwmodel.simulation.fill.pcie_trees import fill_trees
+from hwmodel.simulation.fill.virtual_switch import fill_learning, fill_passing
 from hwmodel.simulation.fill.workload_state import (
     check_workload,
     enter_histograms,
@@ -136,6 +137,9 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         stretch_port(nic.outside.params, stretch(config, seed, OUTSIDE))
         enter_sources(nic, senders_at(parts[index], index), config, workload, seed)
     _enter_all(servers, headers, hashes, configs)
+    for index, nic in enumerate(servers):
+        fill_passing(nic, config, workload.templates, seed, index)
+        fill_learning(nic, parts, index)
     system = _system(servers, ports, len(parts), least_bytes)
     fill_trees(system[0], servers, config, parts, seed)
     fill_buses(system[0], servers, parts)

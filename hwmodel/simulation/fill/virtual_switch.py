@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from hwmodel.compiled.far_tables import give
-from hwmodel.config import Config
+from hwmodel.config import Config, Server, vms_of
+from hwmodel.config.switch import outside_mac
+from hwmodel.forwarding.port_set import MAX_PORTS, UPLINK
+from hwmodel.simulation.fill.random_streams import FLOW_CACHE, FLOW_SAMPLES, STREAMS_A_SWITCH, random_words
 from hwmodel.workload.headers import connections_of_header
 from hwmodel.workload.traffic import FrameTemplate
 
@@ -26,6 +29,39 @@ def fill_flow_cache(cache: Any, config: Config) -> None:
     params.miss_core[: len(own.miss_cores)] = own.miss_cores
     cache.near.capacity = own.near_entries
     cache.exact.capacity, cache.wildcard.capacity = own.exact_entries, own.wildcard_entries
+
+
+def fill_learning(nic: Any, servers: Sequence[Server], at: int) -> None:
+    """Set the table of one server's virtual switch, if it learns, and what it has heard of before the run."""
+    switch = servers[at].config.virtual_switch
+    own = None if switch is None else switch.learning
+    if own is None:
+        return
+    nic.port[0].switch.tables.learns, learned = 1, nic.virtual_switch.learned
+    params = learned.box[0].params
+    params.learns, params.table_entries, params.ageing_fs = 1, own.table, own.ageing_fs
+    learned["logical_port"]["params"]["port"] = range(MAX_PORTS)
+    uplink = servers[at].config.switch.uplink
+    outside = [(outside_mac([one.config.switch for one in servers]), uplink.native_vlan, UPLINK)]
+    heard = [
+        (mac, vm.port.port_vlan, vm.port.number if vm.at == at else UPLINK)
+        for vm in vms_of(servers).values()
+        if vm.port.enabled and vm.port.port_vlan in vm.port.vlans
+        for mac in vm.port.macs
+    ]
+    for mac, vlan, port in (*heard, *outside) if own.announce else ():
+        carried = switch is not None and switch.n_uplink_rings and (uplink.vlans == "all" or vlan in uplink.vlans)
+        if vlan is not None and (port != UPLINK or carried):
+            learned["announced"][int(learned.n_announced)] = mac, vlan, port
+            learned.n_announced += 1
+
+
+def fill_passing(nic: Any, config: Config, templates: Sequence[FrameTemplate], seed: int, server: int) -> None:
+    """Prepare one server's virtual switch, if it has one, for the headers of the whole workload, and for samples."""
+    before = STREAMS_A_SWITCH * server
+    number_connections(nic.virtual_switch.flow_cache, config, templates, random_words(seed, FLOW_CACHE + before))
+    if nic.virtual_switch.params.sample_one_in > 0:
+        nic.virtual_switch.rng[:] = random_words(seed, FLOW_SAMPLES + before)
 
 
 def number_connections(cache: Any, config: Config, templates: Sequence[FrameTemplate], words: Any) -> None:

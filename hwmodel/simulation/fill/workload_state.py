@@ -43,8 +43,8 @@ from hwmodel.simulation.fill.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.fill.flow_book import FlowBook, FlowNumbers, Flows, Stations
 from hwmodel.simulation.fill.flow_control import class_untagged
 from hwmodel.simulation.fill.nic_state import Nic, State, function_of
-from hwmodel.simulation.fill.random_streams import FIRST_SOURCE, FLOW_CACHE, FLOW_SAMPLES, random_words
-from hwmodel.simulation.fill.virtual_switch import number_connections
+from hwmodel.simulation.fill.random_streams import FIRST_SOURCE, random_words
+from hwmodel.simulation.fill.virtual_switch import fill_learning, fill_passing
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.workload.traffic import Source, Workload
 
@@ -73,9 +73,8 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
     class_untagged(nic, config, workload.templates)
     enter_sources(nic, numbers_in(config), config, workload, seed)
-    number_connections(nic.virtual_switch.flow_cache, config, workload.templates, random_words(seed, FLOW_CACHE))
-    if nic.virtual_switch.params.sample_one_in > 0:
-        nic.virtual_switch.rng[:] = random_words(seed, FLOW_SAMPLES)
+    fill_passing(nic, config, workload.templates, seed, 0)
+    fill_learning(nic, [server], 0)
     return stations
 
 

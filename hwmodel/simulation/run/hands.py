@@ -77,7 +77,7 @@ class Hands:
         self._workload = workload
         self._at_bridges: dict[int, list[tuple[int, HeardFrame]]] = {}  # who listens at each port
 
-    def read(self, server: str, of: str, figure: str) -> int:
+    def read(self, server: str | None, of: str, figure: str) -> int:
         """Return a figure as it is now; of a link's busy time, as it was at the link's last event."""
         if (of, figure) not in self._terms:
             self._terms[of, figure] = self._terms_of(server, of, figure)
@@ -194,14 +194,14 @@ class Hands:
             self._ways[server] = self._machine.way_fs(self._places.get(server, BRIDGES))
         return self._ways[server]
 
-    def _check(self, server: str, of: str, problems: Sequence[str] = ()) -> None:
+    def _check(self, server: str | None, of: str, problems: Sequence[str] = ()) -> None:
         """Raise InputError for what is wrong with a figure of an agent in Python, or where it is another server's."""
-        if not problems and server not in (of, self._config.place_of(of).rpartition(".")[0]):
+        if not problems and server is not None and server not in (of, self._config.place_of(of).rpartition(".")[0]):
             problems = [f"{of} is not at server {server}, of which alone its agents see figures"]
         if problems:
             raise InputError([f"agents: {line}" for line in problems])
 
-    def _terms_of(self, server: str, of: str, figure: str) -> list[tuple[int, ...]]:
+    def _terms_of(self, server: str | None, of: str, figure: str) -> list[tuple[int, ...]]:
         """Return where the words of a figure are: each run's first word, how many, how far apart, how often counted."""
         self._check(server, of)
         what = Watched(figure_of(figure, of, self._config), of, is_below=False, number=0)

@@ -129,7 +129,7 @@ class SystemSnapshot:
 def entries_of(config: Config, *, reacts: bool = False) -> tuple[str, ...]:
     """Return the entry points that a run of a configuration needs, as far as the scenario's known times show."""
     reading = CAPTURE_ENTRIES if config.workload.pcap is not None and looks_into_packets(config) else ()
-    commands = (COMMANDS,) if reacts or config.agents or any(event.time_fs != 0 for event in config.scenario) else ()
+    commands = (COMMANDS,) if reacts or config.reacts or any(event.time_fs != 0 for event in config.scenario) else ()
     if bridges_of(config):
         return *SYSTEM_ENTRIES, *commands, *reading
     engine = ENGINE if commands else _engine_of(build_state(config, config.run.seed))

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from hwmodel.agents import Agent
 from hwmodel.agents.agenda import BEHIND_FS
+from hwmodel.agents.control import controllers_of
+from hwmodel.agents.control_plane import ControlPlane
 from hwmodel.agents.drivers import Drivers, Exchange, Kept
 from hwmodel.agents.edge_end import Association
 from hwmodel.agents.live import LiveAgents, check_given
@@ -52,7 +54,7 @@ class Play(Protocol):
     is made with. `changes`: all that are known so far, for whoever asks when the machine is another. `looks_fs`: when
     functions go or come up, as far as is known. `reacts`: more changes may come. `is_watched`: conditions are looked
     for. `agents`: who reacts beside it; `sets_fs`: when these set keys. `keeps_cores`: agents work on cores that handle
-    frames, or send some.
+    frames, or send some. `plane`: what those know together who control VMs, if anybody does.
     """
 
     config: Config
@@ -62,6 +64,7 @@ class Play(Protocol):
     reacts: bool
     is_watched: bool
     keeps_cores: bool
+    plane: ControlPlane | None
     associations: Sequence[Association]
 
     @property
@@ -95,8 +98,9 @@ def play_of(config: Config, agents: Sequence[Agent] = ()) -> Play:
     """Return how a configuration's scenario and its agents, or further ones, are carried out."""
     check_given(agents, config)
     own, notes = agents_of(config)
-    if own or agents or any(_is_live(config, event) for event in config.scenario):
-        return LivePlay(config, [*own, *agents], notes)
+    plane, controllers = controllers_of(config, notes)
+    if own or controllers or agents or any(_is_live(config, event) for event in config.scenario):
+        return LivePlay(config, [*own, *controllers, *agents], notes, plane)
     return PlannedPlay(config)
 
 
@@ -116,6 +120,7 @@ class PlannedPlay:
 
     reacts = is_watched = keeps_cores = False
     agents: LiveAgents | None = None
+    plane: ControlPlane | None = None
     sets_fs: Sequence[int] = ()
     associations: Sequence[Association] = ()
 
@@ -140,8 +145,10 @@ class LivePlay:
 
     reacts = True
 
-    def __init__(self, config: Config, agents: Sequence[Agent], notes: Sequence[Association]) -> None:
-        self.config, self._all_agents, self.associations = config, agents, notes
+    def __init__(
+        self, config: Config, agents: Sequence[Agent], notes: Sequence[Association], plane: ControlPlane | None = None
+    ) -> None:
+        self.config, self._all_agents, self.associations, self.plane = config, agents, notes, plane
         self.agents: LiveAgents | None = None
         self.keeps_cores = any(agent.core or agent.frames for agent in agents)
         planned = scene_of(config)

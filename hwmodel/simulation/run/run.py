@@ -46,6 +46,7 @@ from hwmodel.simulation.fill.flow_book import FlowBook
 from hwmodel.simulation.fill.nic_state import State
 from hwmodel.simulation.run.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.control import with_control
 from hwmodel.simulation.run.host_run import describe_host_run
 from hwmodel.simulation.run.kernel_cache import DECIDING, ENGINE, compiled_without, have_kernels, kernels_are_cached
 from hwmodel.simulation.run.machine import Machine, SystemSnapshot, entries_of
@@ -143,7 +144,8 @@ def simulate(
             return result
         series = run.series.series(lives_in_order(play.config, play.scene))
         result = with_events(with_series(result, play.config, series, play.scene))
-        return result if play.agents is None else with_agents(result, play.agents, play.associations)
+        result = result if play.agents is None else with_agents(result, play.agents, play.associations)
+        return result if play.plane is None else with_control(result, play.plane, play.agents)
 
     try:
         _run_through(run, pcap_path, pcap_hops or {})

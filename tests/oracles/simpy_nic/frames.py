@@ -43,6 +43,11 @@ class Frame:
     """When the parts of its way ended that all its copies share (`parts.PARTS`)."""
 
     @property
+    def is_from_bridge(self) -> bool:
+        """Tell whether a bridge has brought it, so that its way until then is its sender's."""
+        return self.decision_part != "switch"
+
+    @property
     def data_bytes(self) -> int:
         """Bytes that DMA moves and the buffers hold."""
         return self.frame_bytes - 4

@@ -19,6 +19,7 @@ from .driver import Driver
 from .engines import Engines
 from .frames import WIRE, Frame, as_destinations
 from .jobs import Jobs
+from .learned import LearningTables
 from .link import Credits, Direction
 from .lives import Lives
 from .memory import HostMemory
@@ -77,7 +78,9 @@ class Model:
         )
         self._tables: list[Tables] = []
         if parameters.switch is not None:
-            self._tables = [Tables(env, switch, parameters.ports_off) for switch in _switches_of(parameters)]
+            rules = parameters.virtual_switch and parameters.virtual_switch.learning
+            tables = partial(LearningTables, rules=rules) if rules else Tables
+            self._tables = [tables(env, switch, parameters.ports_off) for switch in _switches_of(parameters)]
             self.switch.decide = lambda frame: self._tables_at(frame).decide(frame)
         self._uplink: Uplink | None = None
         self.passes: VirtualSwitch | None = None
@@ -95,6 +98,7 @@ class Model:
         passes, link, sender, receiver = self._passed_by(cores, chances)
         if passes is not None and self._tables:
             passes.leaves = self._tables[0].leaves
+            passes.learn = getattr(self._tables[0], "learn", passes.learn)
         drivers = {}
         for guest, port in enumerate(parameters.ports):
             own = [

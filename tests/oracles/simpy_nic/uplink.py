@@ -144,7 +144,8 @@ class TakingIn(Taking):
         return passing_place(at_fs, self._switch.n_rings + self._number)
 
     def _seen(self, copy: Copy) -> None:
-        copy.frame.ends_fs["doorbell"] = self._env.now
+        if not copy.frame.is_from_bridge:
+            copy.frame.ends_fs["doorbell"] = self._env.now
 
     def begin_piece(self, most: int) -> tuple[int, int]:
         """Go as far as the next refill, and decide on the frames up to there."""
@@ -172,7 +173,8 @@ class TakingIn(Taking):
     def _use(self, copies: list[Copy]) -> None:
         missed, self._missed = self._missed, []
         for copy, is_missed in zip(copies, missed, strict=True):
-            copy.frame.ends_fs["scheduler"] = self._started_fs
+            if not copy.frame.is_from_bridge:
+                copy.frame.ends_fs["scheduler"] = self._started_fs
             if is_missed:
                 self._switch.put_aside(self._switch.n_rings + self._number, copy.frame)
             else:

@@ -62,6 +62,8 @@ class Rules:
     """For how long each byte of a copy keeps the host's memory busy."""
     flow_cache: CacheRules | None = None
     bond: BondRules | None = None
+    learning: Any = None
+    """How many addresses are learned, and for how long; None: the configuration says where they are."""
     on_uplink_full: str = "drop"
     ecn_threshold_bytes: int | None = None
     ecn_capable: str | tuple[str, ...] = "all"
@@ -342,6 +344,7 @@ class VirtualSwitch:
         assert rules is not None
         self._env, self._parameters, self._meter = env, parameters, meter
         self.decide = decide
+        self.learn: Callable[[Frame], None] = lambda _: None
         self.leaves: Callable[[Frame], bool] = lambda _frame: False
         """Tells whether a copy of a frame leaves by the wire; no policer is asked."""
         self._rules, self._memory_free_fs = rules, 0
@@ -483,7 +486,8 @@ class VirtualSwitch:
 
     def pass_on(self, frame: Frame, at_place: int) -> None:
         """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
-        frame.ends_fs["switch"] = self._env.now
+        frame.ends_fs[frame.decision_part] = self._env.now
+        self.learn(frame)
         decision = self.decide(frame)
         pieces = self.pieces_of(frame)
         copies = [Copy(frame, port, raw=raw) for port, raw in decision.copies]

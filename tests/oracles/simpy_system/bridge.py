@@ -318,6 +318,9 @@ class Bridge:
 
     def _queue(self, to: int, copy: Passing) -> None:
         port = self.ports[to]
+        if to in self.relay.shut:
+            self._ledger.frame_dropped(self._place(to), "PORT_SECURITY")
+            return
         if not self._has_room(port, copy):
             self._ledger.frame_dropped(self._place(to), "QUEUE_FULL")
             return

@@ -24,6 +24,8 @@ class ExtenderPort(NamedTuple):
 class ExtenderRelay:
     """Passes all on upwards, and downwards to where the tag says; `root` is the port of the bridge above."""
 
+    shut: frozenset[int] = frozenset()  # it has no port security
+
     def __init__(self, ports: Mapping[int, ExtenderPort], uplink: int, root: AttachedPort) -> None:
         """Know the ports by their numbers, that of the uplink among them."""
         self.ports = ports

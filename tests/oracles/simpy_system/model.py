@@ -18,6 +18,7 @@ from ..simpy_nic.model import Model
 from ..simpy_nic.posts import Post
 from ..simpy_nic.tables import port_number, station_name
 from ..simpy_nic.timing import AtSwitch, Delay, FifoServer, Phase, later, place
+from ..simpy_nic.uplink import Carried
 from ..simpy_nic.wires import MIN_DATA_BYTES, wire_fs
 from .bridge import Passing
 from .bus import Bus, BusParameters
@@ -63,7 +64,10 @@ class Attached:
         self.model.switch.control_begins = self._control_begins
 
     def _begins(self, copy: Copy) -> None:
-        self._system.bridge.sending_begins(self._first + self.model.switch.port_of(copy.frame), copy)
+        number = self._first + self.model.switch.port_of(copy.frame)
+        if isinstance(copy.frame, Carried):  # for a virtual switch, whose copy goes on
+            copy = copy.frame.copy
+        self._system.bridge.sending_begins(number, copy)
 
     def _control_begins(self, number: int, control: ControlFrame, duration_fs: int) -> None:
         port = self._ports[number]

@@ -26,6 +26,12 @@ class BridgePort:
     native_vlan: int | None = 1
     vlans: frozenset[int] | None = None
     """None: all."""
+    pvlan: int = 0
+    """Class in private VLANs: 0 promiscuous, -1 isolated, else a community's number."""
+    most_addresses: int | None = None
+    """Port security: as many as its logical ports may have in the table together; None: any number."""
+    shuts: bool = False
+    """The first address above that shuts the port down."""
     behind: str = BRIDGE
     """Whose port it is: an extender's by its name, else the bridge's."""
     s_channels: Mapping[int, Level] = field(default_factory=dict)

@@ -34,6 +34,14 @@ class LogicalPort:
     """The VLAN on the wire that it translates."""
     wire: str = field(default="", compare=False)
     """The name of the port at that station's wire."""
+    pvlan: int = field(default=0, compare=False)
+    """0 promiscuous, -1 isolated, else a community."""
+
+    def is_let_to(self, other: LogicalPort) -> bool:
+        """Tell whether private VLANs let frames that come in here leave there."""
+        if 0 in (self.pvlan, other.pvlan):
+            return True
+        return self.pvlan > 0 and self.pvlan == other.pvlan
 
     def carries(self, vlan: int) -> bool:
         """Tell whether frames of a VLAN may pass."""
@@ -135,7 +143,11 @@ class AttachedPort:
 
     def list_for(self, vlan: int, group: int, sender: LogicalPort) -> GroupList | None:
         """Return the list of the interfaces that take a group's frames; None where nobody but the sender does."""
-        members = tuple(each for each in self.logical.values() if each.carries(vlan) and each.accepts(group))
+        members = tuple(
+            each
+            for each in self.logical.values()
+            if each.carries(vlan) and each.accepts(group) and sender.is_let_to(each)
+        )
         if not set(members) - {sender}:
             return None
         number = self.lists[members].number if members in self.lists else self._next_list()
@@ -201,7 +213,7 @@ def _logical_ports(number: int, parameters: BridgePort, wire: Wire | None) -> It
         vlans = (frozenset(range(1, 4095)) if vlans is None else vlans) - set(parameters.translate)
     own = parameters.native_vlan, vlans, frozenset({parameters.native_vlan} - {None})
     if wire is None:
-        yield LogicalPort(number, None, False, *own)
+        yield LogicalPort(number, None, False, *own, pvlan=parameters.pvlan)
         return
     switch = wire.switch
     if switch.mode in FIRST_LIST:
@@ -210,19 +222,23 @@ def _logical_ports(number: int, parameters: BridgePort, wire: Wire | None) -> It
                 key = each.vif if switch.mode == "vn_tag" else each.ecid
                 yield LogicalPort(
                     number, key, False, each.port_vlan, frozenset(each.vlans), frozenset(each.untagged), each,
-                    wire=wire.port_name,
+                    wire=wire.port_name, pvlan=each.pvlan,
                 )  # fmt: skip
         return
     relies = {None: switch.mode == "vepa"}
     if switch.mode == "multichannel":
         relies = {s_vid: kind == "vepa" for s_vid, (kind, _) in sorted(ForwardingOracle(switch).channels().items())}
     for key, is_vepa in relies.items():
-        yield LogicalPort(number, key, is_vepa if parameters.hairpin is None else parameters.hairpin, *own)
+        has_hairpin = is_vepa if parameters.hairpin is None else parameters.hairpin
+        yield LogicalPort(number, key, has_hairpin, *own, pvlan=parameters.pvlan)
     for wire_vlan in sorted(parameters.translate):
         has_hairpin = relies[None] if parameters.hairpin is None else parameters.hairpin
         inside = frozenset({parameters.translate[wire_vlan]})
         untagged = inside if wire_vlan == parameters.native_vlan else frozenset()
-        yield LogicalPort(number, wire_vlan, has_hairpin, parameters.native_vlan, inside, untagged, wire_vlan=wire_vlan)
+        yield LogicalPort(
+            number, wire_vlan, has_hairpin, parameters.native_vlan, inside, untagged, wire_vlan=wire_vlan,
+            pvlan=parameters.pvlan,
+        )  # fmt: skip
 
 
 def _configured_lists(wire: Wire) -> set[int]:

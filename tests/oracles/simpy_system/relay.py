@@ -52,12 +52,18 @@ class Relay:
         self._policers = PolicersOracle(parameters.policy)
         self._senders = _stations_of(layout)
         self.flooded = 0
+        self.shut: set[int] = set()
+        """Ports that their security has shut down."""
         self.longest_bytes = (
             max(station.max_frame_bytes for each in layout.servers for station in each.switch.ports) - FCS_BYTES
         )
 
     def command(self, now_fs: int, parameters: BridgeParameters, layout: Layout) -> None:
         """Decide by other tables from now on; what is learned stays, who is told where stations are is told anew."""
+        for number, port, name, _ in _ports_of(parameters, layout):
+            old = self._parameters.ports.get(name, BridgePort())
+            if (old.most_addresses, old.shuts) != (port.most_addresses, port.shuts):
+                self.shut.discard(number)
         self._parameters = parameters
         for number, port, _, below in _ports_of(parameters, layout):
             self.ports[number].configure(port, below, parameters.propagation_fs)
@@ -105,7 +111,7 @@ class Relay:
             return
         if is_heard and self._parameters.announce and not self._is_controlling:
             for address in addresses:
-                self.table.learn(0, vlan, address, logical)
+                self.table.learn(0, vlan, address, logical, self._security(logical.number).most_addresses)
         for number, (relay, far) in self.peers.items():
             out = self.ports[number].logical[None]
             if number == logical.number or not out.carries(vlan):
@@ -120,13 +126,15 @@ class Relay:
         port = self.ports[number]
         header = parse(raw, port.outer_type)
         try:
+            if number in self.shut:
+                raise DroppedError("PORT_SECURITY")
             sender = port.came_on(header)
             vlan = header.vid or sender.native_vlan
             vlan = port.translate.get(vlan, vlan)
             if vlan is None or not sender.carries(vlan):
                 raise DroppedError("VLAN_MEMBER")
             if not self._is_controlling:
-                self.table.learn(now_fs, vlan, header.source, sender)
+                self._learn(now_fs, number, vlan, header.source, sender)
             if header.is_reserved:
                 raise DroppedError("CONTROL_FRAME")
             self._ask_guards(port, sender, station, header)
@@ -156,6 +164,17 @@ class Relay:
         if reason is not None:
             raise DroppedError(reason)
 
+    def _security(self, number: int) -> BridgePort:
+        return self._parameters.ports.get(self.ports[number].name, BridgePort())
+
+    def _learn(self, now_fs: int, number: int, vlan: int, source: int, sender: LogicalPort) -> None:
+        """Learn where a frame's source is, unless the port has too many addresses."""
+        own = self._security(number)
+        if not self.table.learn(now_fs, vlan, source, sender, own.most_addresses) and own.most_addresses is not None:
+            if own.shuts:
+                self.shut.add(number)
+            raise DroppedError("PORT_SECURITY")
+
     def _ask_policy(self, now_fs: int, station: str, vlan: int, header: Header) -> int:
         """Return the frame's priority, which an entry may have replaced."""
         policers, said = 0, packet_oracle.says(header.ethertype, header.rest[2:])
@@ -178,10 +197,17 @@ class Relay:
         if known is not None:
             if known == sender and not sender.has_hairpin:
                 raise DroppedError("SAME_PORT")
+            if not sender.is_let_to(known):
+                raise DroppedError("PVLAN")
             return [(self.ports[known.number], known)]
         targets = [(port, each) for port in self.ports.values() for each in self._flood(port, sender, vlan, header)]
         if not targets:
-            raise DroppedError("NO_DESTINATION")
+            is_cut = any(
+                each.carries(vlan) and self._wants(port, each, sender, header) and not sender.is_let_to(each)
+                for port in self.ports.values()
+                for each in port.logical.values()
+            )
+            raise DroppedError("PVLAN" if is_cut else "NO_DESTINATION")
         self.flooded += not header.is_group
         return targets
 
@@ -203,9 +229,19 @@ class Relay:
         if port.has_interfaces:
             listed = port.list_for(vlan, header.destination, sender) if header.is_group else None
             return [] if listed is None else [listed]
+        return [
+            each
+            for each in port.logical.values()
+            if each.carries(vlan) and self._wants(port, each, sender, header) and sender.is_let_to(each)
+        ]
+
+    def _wants(self, port: AttachedPort, to: LogicalPort, sender: LogicalPort, header: Header) -> bool:
+        """Tell whether a frame for all might go to a logical port, in whose VLAN it is, but for private VLANs."""
+        if port.has_interfaces:
+            return header.is_group and to != sender and to.accepts(header.destination)
         if self._is_controlling and not header.is_group and port.number != self._way_out:
-            return []
-        return [each for each in port.logical.values() if each.carries(vlan) and (each != sender or each.has_hairpin)]
+            return False
+        return to != sender or to.has_hairpin
 
     def _copy(
         self,

@@ -26,19 +26,23 @@ class LearningTable:
         self.age(now_fs - 1)
         self._ageing_fs = ageing_fs
 
-    def learn(self, now_fs: int, vlan: int, address: int, port: LogicalPort) -> None:
-        """Enter an address, or refresh it."""
+    def learn(self, now_fs: int, vlan: int, address: int, port: LogicalPort, most: int | None = None) -> bool:
+        """Enter an address, or refresh it; `most`: as many as the port may have. Tell whether it stands there now."""
         self.age(now_fs)
         key = vlan, address
+        of_port = {each for each, (at, _) in self._at.items() if at.number == port.number}
+        if most is not None and key not in of_port and len(of_port) >= most:
+            return False
         if key in self._at:
             self.moved += self._at[key][0] != port
         elif len(self._at) >= self._entries:
             self.not_learned += 1
-            return
+            return False
         else:
             self.learned += 1
         self._at[key] = port, now_fs
         self._at.move_to_end(key)
+        return True
 
     def find(self, now_fs: int, vlan: int, address: int) -> LogicalPort | None:
         """Return where an address stands, None if it is not known."""
