@@ -28,6 +28,9 @@ def passing_rules(config: Config) -> Rules | None:
     return replace(rules, cuts=cuts, mss_bytes=own.mss_bytes, header_bytes=own.header_bytes)
 
 
+TAG_TYPES = {"multichannel": b"\x88\xa8", "vn_tag": b"\x89\x26", "e_tag": b"\x89\x3f"}
+
+
 def with_rules(config: Config) -> Any:
     """Return the virtual switch with the costs that depend on other blocks: access rules, the uplink's driver."""
     own, driver = config.host.virtual_switch, config.driver.vms.get("pf", config.driver)
@@ -45,12 +48,15 @@ def with_rules(config: Config) -> Any:
     return SimpleNamespace(
         **{name: getattr(own, name) for name in type(own).model_fields}
         | {"memory_byte_fs": own.memory_byte_fs, "thread_cores": config.thread_cores}
+        | {"tag_type": TAG_TYPES.get(config.switch.mode, b"")}
         | changed
     )
 
 
 def rules_met(config: Config) -> int:
     """Return with how many tables, or rules of a list, each frame is compared."""
+    if config.switch.mode in ("vn_tag", "e_tag"):
+        return 0
     if config.host.virtual_switch.rule_match == "list":
         return len(config.switch.acl)
     masks = set()
@@ -77,6 +83,7 @@ def guarantee_window_fs(config: Config) -> int:
     frame_fs = own.frame_time_fs + own.guest_time_fs * 2 + own.byte_time_fs * (longest_bytes - 4)
     frame_fs += own.ring_time_fs * own.further_rings + rules.rules_fs
     if own.reach == "external":
+        frame_fs += own.tag_time_fs * bool(rules.tag_type)
         frame_fs += rules.uplink_time_fs + rules.uplink_byte_time_fs * (longest_bytes - 4)
     leaves, sends = own.reach == "external", config.workload
     n_pieces, header_bytes = 1, sends.header_bytes or 0

@@ -147,8 +147,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "strict": {
         "nic": {"vfs": 3, "rx_ring": 16, "preset": None, "tx_buffer": "3KiB", "rx_buffer": "3KiB"},
         "driver": {"preset": None, "frame_time": "300ns", "rx_interrupt_batch": 0},
-        "switch": {"scheduler": "strict"}, "host": {"cores": 2},
-        "workload": {"pattern": "incast", "frame_bytes": 700},
+        "switch": {"scheduler": "strict"}, "host": {"cores": 2}, "workload": {"pattern": "incast", "frame_bytes": 700},
     },
     "from_the_wire": {
         "nic": {"vfs": 2, "rx_buffer": "4KiB"}, "pcie": {"generation": 1, "lanes": 1},
@@ -404,8 +403,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pcap_time": "asap"}, "run": {"warmup": "auto", "duration": "1ms"},
     },
     **BOND_CASES,
-    **STALLS,
-    **PRIVATE,
+    **STALLS, **PRIVATE,
 }  # fmt: skip
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -269,3 +271,24 @@ def test_the_published_model_is_of_one_link(capsys):
     assert complaint_of(capsys, "limits", "two_servers", "--server", "a") == line
     bus = complaint_of(capsys, "limits", "pci_x_quad_port", "--published", "kernel", "--server", "a.p0")
     assert bus == "the published model is of a link, and the adapter is on a bus (pcie.bus)"
+
+
+def test_flows_by_column_are_those_of_the_json_document(tmp_path, capsys):
+    """The document of a run with --flows has all else."""
+    apart, rest = tmp_path / "f.npz", tmp_path / "r.json"
+    whole = json_of(capsys, "run", DEMO, *SHORT)
+    output_of(capsys, "run", DEMO, *SHORT, "--flows", str(apart), "--json", str(rest))
+    left = json.loads(rest.read_text(encoding="utf-8"))
+    flows, _ = whole.pop("flows"), (whole.pop("host_run"), left.pop("host_run"))
+    assert left == {**whole, "flows": []}
+    with np.load(apart) as columns:
+        found = {name: columns[name].tolist() for name in columns}
+    latencies = [{f"latency_ns.{name}": each for name, each in flow.pop("latency_ns").items()} for flow in flows]
+    rows = [{**flow, **latency} for flow, latency in zip(flows, latencies, strict=True)]
+    assert len(rows) == 8
+    assert list(found) == list(rows[0])
+    for name, column in found.items():
+        values = [math.nan if row[name] is None else row[name] for row in rows]
+        assert column == (values if name in ("from", "to") else pytest.approx(values, rel=1e-12, abs=1e-9, nan_ok=True))
+    assert "NaN" not in rest.read_text(encoding="utf-8")
+    assert any(row["latency_ns.p999"] is None for row in rows)

@@ -68,7 +68,7 @@ def run_python(code: str, cache: Path, **environment: str) -> str:
 def homes_entered() -> str:
     """Return a digest of the state of a bridge in which addresses have homes."""
     bridge, number = zeros(1, BRIDGE), np.arange(700)
-    places.enter_homes(bridge, number % 3, number % 601 * 0x10000_0F01 % 2**48, number % 7, number % 200)
+    places.enter_homes(bridge, number % 3, number % 601 * 0x10000_0F01 % 2**48, number % 7, number % 200, 0 * number)
     return state_digest(bridge)
 
 

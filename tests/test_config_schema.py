@@ -10,6 +10,7 @@ import pytest
 
 from docs_site.configuration import tables
 from hwmodel.config import Config, config_from_mapping, json_schema, load_config
+from hwmodel.config.agents import ROLES
 from hwmodel.config.document import read_document
 from hwmodel.config.schema import default_text, derived_text, fields, schema_text, user_text
 from hwmodel.config.switch import Port
@@ -267,27 +268,44 @@ def configs_with_agents() -> dict[str, Config]:
     }
 
 
-def configs_with_vdp() -> dict[str, Config]:
-    """Return a configuration for each end of VDP; the agent has the name that the table has."""
+ROUNDS = {"count": 2, "first_gap": "1ms", "step": "1ms", "most_gap": "9ms"}
+
+
+def configs_with_roles() -> dict[str, Config]:
+    """Return a configuration for each part that an agent has in place of rules; it has the name that the table has."""
     times = dict.fromkeys(("pre_associate", "reserve", "associate", "de_associate"), "1ms")
     ends = {
         "vdp_station": {"by": "pf", "silent_from": "1ms", "vms": {"vf1": {"vlan": 1, "type": 2, **times}}},
         "vdp_bridge": {"silent_from": "1ms", "refuse": [{"type": 1, "code": 1}]},
+        "announcer": {**dict.fromkeys(("rarp", "arp", "nd"), ROUNDS), "vms": {"vf1": {"at": "1ms"}}},
     }
-    bridge = {"ports": {"adapter": {"vlans": [1]}}}
+    bridge = {"bridge": {"ports": {"adapter": {"vlans": [1]}}}}
+    bond = {"nic": {"mode": "vswitch"}, "port": {"count": 2},
+            "host": {"virtual_switch": {"bond": {"mode": "source_mac"}}}}  # fmt: skip
+    beside = [bridge] * len(ends) + [bond, bond]
+    ends |= {"lacp": {}, "lacp_partner": {}}
     return {
-        role: config_from_mapping({"bridge": bridge, "agents": {"guard": {role: own}}}) for role, own in ends.items()
+        role: config_from_mapping({**rest, "agents": {"guard": {role: own}}})
+        for rest, (role, own) in zip(beside, ends.items(), strict=True)
     }
 
 
 def of_agents(key: str) -> str:
     """Return the name of the configuration that has a key of agents."""
-    if "vdp_" in key:
-        return key.split(".")[2]
+    role = [*key.split("."), ""][2]
+    if role in ROLES:
+        return role
     return "frame.from" if key.endswith("frame.from") else key.rpartition(".")[2]
 
 
 TREE = {"switches": [{"name": "s1"}], "slots": {"x": {"behind": "s1"}}}
+OF_CONTROL = {
+    "profiles": {"web": {}}, "vms": [{"name": "web1", "at": "vf1", "profile": "web"}], "bridge": {},
+    "control": {
+        "starts": {"web1": "1s"}, "changes": [{"at": "1s", "profile": "web", "becomes": "web"}],
+        "network_manager": {"poll": "1s"}, "modules": {"fails": "1s"}, "vdp": {"silent_from": "1s"},
+    },
+}  # fmt: skip
 OF_ADAPTERS = re.compile("adapters|tree")
 
 
@@ -299,6 +317,7 @@ ENTRIES = {
     "switch.acl": [{"action": "deny"}], "host.iotlb": {"entries": 64, "miss": "100ns"},
     "host.stall": {"every": "1ms", "for": "1us"},
     "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
+    "bridge.mirrors": [{"from": "a", "to": "outside"}], "bridge.samples": [{"from": "a", "one_in": 9}],
     "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
     "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
     "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}},
@@ -318,7 +337,8 @@ def test_the_table_of_attributes_is_right():
     extended = {"extenders": {"fex0": {}}, "ports": {"a": {"behind": "fex0"}, "t": wire}}
     joined = {
         "servers": [{"name": "a"}], "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
-        "bridges": [{"name": "left", "ports": {"a": channels, "t": wire}, "policy": policy}, right],
+        "bridges": [{"name": "left", "ports": {"a": channels, "t": wire}, "policy": policy,
+                     "mirrors": [{"from": "a", "to": "t"}], "samples": [{"from": "a", "one_in": 9}]}, right],
     }  # fmt: skip
     joined_extenders = {
         "servers": [{"name": "a"}], "switch.mode": "e_tag",
@@ -326,11 +346,11 @@ def test_the_table_of_attributes_is_right():
     }  # fmt: skip
     made = (config_from_mapping({}, changes) for changes in (ENTRIES, controlling, joined, joined_extenders))
     config, with_extenders, with_bridges, with_both = made
-    with_sends = config_from_mapping({}, OF_SENDS)
+    with_sends, with_control = config_from_mapping({}, OF_SENDS), config_from_mapping(OF_CONTROL)
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
     with_hosts, with_event = config_from_mapping({"servers": [{"name": "a"}], "multi_root": {}}), configs_with_events()
     with_flow_control = configs_with_flow_control()
-    with_agents = configs_with_agents() | configs_with_vdp()
+    with_agents = configs_with_agents() | configs_with_roles()
     text = re.sub(r"\badapter\b", "a", tables())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
     assert len(table) > 200  # the pattern finds the table's rows
@@ -346,6 +366,8 @@ def test_the_table_of_attributes_is_right():
             held = with_event[key.split(".")[1]]
         elif is_of_sends(key):
             held = with_sends
+        elif key.startswith("control"):
+            held = with_control
         elif key.startswith(("agents", "management")):
             held = with_agents[of_agents(key)]
         else:
@@ -383,5 +405,5 @@ def test_texts_of_defaults():
     assert [user_text(value) for value in (None, True, "1us", [1])] == ["null", "true", "1us", "[1]"]
     assert [key for _, key, _, _ in fields(Config)] == [
         "pcie", "host", "nic", "driver", "switch", "port", "servers", "multi_root", "bridge", "bridges", "vms",
-        "profiles", "workload", "run", "scenario", "agents", "management",
+        "profiles", "workload", "run", "scenario", "agents", "management", "control",
     ]  # fmt: skip

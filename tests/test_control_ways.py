@@ -66,6 +66,20 @@ def test_a_boot_that_is_faster_than_the_word_loses_frames_at_once_as_many_as_it_
     assert vm.early_frames == pytest.approx(waits_ms / 10, abs=1)  # a frame each 10 ms
 
 
+def test_who_runs_too_soon_is_warned_of() -> None:
+    warned = simulate(load_config(system("events", vm_start="1ms"))).warnings
+    assert any("VMs run before the network has what they need, in way events: shop1 for 76" in one for one in warned)
+    assert not any("before the network" in one for one in simulate(load_config(system("events"))).warnings)
+
+
+def test_a_vlan_that_the_adapters_uplink_lacks_nobody_configures() -> None:
+    found = complaints(json.dumps(system() | {"switch": {"uplink": {"vlans": [1, 10]}}}))
+    message = "switch.uplink.vlans lacks VLAN 20 of profile shop, and nobody configures it there"
+    assert [line.partition(": ")[2] for line in found] == [
+        f"vms.{name}.profile: servers.{at}.set.{message}" for name, at in (("shop1", "a"), ("shop2", "b"))
+    ]
+
+
 def test_learned_mac_loses_until_its_first_frame_has_been_asked_about() -> None:
     vm = vm_of(control_of("learned_mac"))
     up_ms = 1000 + ms_along([MANAGER, HYPERVISOR]) + 5000
@@ -84,11 +98,11 @@ def test_vdp_is_ready_as_the_bridge_has_looked_at_the_request_and_asked_the_mana
     at_bridge_ms = 1000 + ms_along([MANAGER, HYPERVISOR]) + 2 + decides_ms  # 2 ms pass before it looks at a request
     assert vm.wire_ns == pytest.approx(at_bridge_ms * 1e6, abs=20e3)  # the frame's way is some microseconds
     assert vm.wire_ns > at_bridge_ms * 1e6
-    # Beside messages: of each wire LLDP twice each way; request, answer and both acknowledgements of the VM, and of
-    # keep-alives at 10.486 s of those that run.
-    assert found.messages == {"start": 1, "frame": 2 * 4 + 4 + 2 * 4}
+    # Beside messages: of each wire LLDP twice of the station and three times of the bridge, which hears it change; of
+    # each VM a keep-alive after 10.486 s; for all that request, answer and both acknowledgements.
+    assert found.messages == {"start": 1, "frame": 2 * 5 + 4 + 3 * 4}
     a_request, an_acknowledgement, lldp = 71 + 4, 18 + 4, 60 + 4
-    assert found.bytes == 256 + 8 * lldp + 6 * (a_request + an_acknowledgement)
+    assert found.bytes == 256 + 10 * lldp + 8 * (a_request + an_acknowledgement)
 
 
 def test_vdp_gives_back_what_a_stopped_vm_had_and_a_changed_profile_is_another_association() -> None:

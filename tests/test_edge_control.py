@@ -1,4 +1,4 @@
-"""Frames of LLDP, ECP, VDP and RARP: bytes written by hand, what lldpad has sent, what tshark reads, round trips."""
+"""Frames of LLDP, ECP and VDP: bytes written by hand, what lldpad has sent, what tshark reads, round trips."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwmodel.wire.control_words import told
 from hwmodel.wire.edge_control import (
     ECP_TYPE,
     LLDP_TYPE,
@@ -17,11 +18,9 @@ from hwmodel.wire.edge_control import (
     Filter,
     Vsi,
     VsiMode,
-    announcement,
     evb_of,
     lldpdu,
     status_words,
-    told,
     vsis_of,
 )
 from hwmodel.wire.pcap import PcapngWriter
@@ -78,13 +77,6 @@ def test_an_evb_tlv_by_hand():
     assert evb_of(bytes.fromhex("fe04 0080c2 01 0000")) is None  # another TLV of the same organisation
 
 
-def test_an_announcement_is_that_of_qemu():
-    """60 B, broadcast, 0x8035, opcode 3, both hardware addresses the VM's, protocol addresses 0."""
-    assert announcement(0x5254_0012_3456) == bytes.fromhex(
-        "ffffffffffff 525400123456 8035 0001 0800 06 04 0003 525400123456 00000000 525400123456 00000000"
-    ).ljust(60, b"\0")
-
-
 @pytest.mark.parametrize("said", ALL, ids=lambda said: f"{said.at_s}_{said.sender}")
 def test_what_lldpad_has_sent_is_read_and_written_the_same(said):
     source = int.from_bytes(said.frame[6:12], "big")
@@ -122,15 +114,14 @@ def test_tshark_reads_the_heads(tmp_path):
         (ECP_TYPE, Ecp(8, is_acknowledgement=True).to_bytes()),
     ]  # fmt: skip
     frames = [build_header(NEAREST_CUSTOMER_BRIDGE, STATION, kind) + body for kind, body in bodies]
-    frames.append(announcement(STATION))
     path = tmp_path / "control.pcapng"
     with PcapngWriter(path, "a", "a port") as writer:
-        writer.write_block([1, 2, 3, 4], frames, [False] * 4, [*map(len, frames)])
-    fields = ["lldp.time_to_live", "lldp.orgtlv.oui", "ecp.ver", "ecp.op", "ecp.subtype", "ecp.seqno", "arp.opcode"]
+        writer.write_block([1, 2, 3], frames, [False] * 3, [*map(len, frames)])
+    fields = ["lldp.time_to_live", "lldp.orgtlv.oui", "ecp.ver", "ecp.op", "ecp.subtype", "ecp.seqno"]
     fields += ["_ws.malformed"]
     found = [tuple(value for value in row.values() if value) for row in tshark_rows(path, fields)]
     assert found[0] == ("120", "32962")  # 0x0080c2
-    assert [[int(value, 0) for value in row] for row in found[1:]] == [[1, 0, 1, 7], [1, 1, 1, 8], [3]]
+    assert [[int(value, 0) for value in row] for row in found[1:]] == [[1, 0, 1, 7], [1, 1, 1, 8]]
 
 
 MACS, U4, U32 = st.integers(0, (1 << 48) - 1), st.integers(0, 15), st.integers(0, (1 << 32) - 1)

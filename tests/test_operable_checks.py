@@ -77,6 +77,7 @@ OF_STATIONS: Mapping[str, list[Any]] = {
     "loopback": [True, False],
     "self_loopback": [True, False],
     "pvlan": ["promiscuous", "isolated", {"community": 1}],
+    "port_security": [{"most": 1}, {"most": 2, "on_excess": "shut_down"}, None],
     "ethertype_filter": [True, False],
     "default_priority": [0, 3, 7],
     "rate_limit": ["100Mbps", "5Mbps", "20Mbps", "1Gbps", None],

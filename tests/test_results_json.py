@@ -310,3 +310,45 @@ def test_a_document_is_what_json_writes(plain):
     document = json.loads(text)
     assert text == json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     assert json.dumps(document["config"]["value"]) == json.dumps(plain)
+
+
+RATES = st.none() | st.floats(min_value=-1e300, max_value=1e300) | st.sampled_from([0.0, -0.0, 1e-10, 1e22])
+FLOWS = st.builds(
+    FlowResult,
+    from_=st.text(max_size=4) | st.just("%s\n]"),
+    to=st.just("vf1"),
+    offered=st.integers(0, 3) | st.booleans(),
+    delivered=st.integers(0, 2**63 - 1),
+    gbps=RATES | st.integers(0, 2) | st.floats().map(np.float64),
+    mpps=RATES,
+    latency_ns=st.builds(Latency, min=RATES, mean=RATES, count=st.integers(0, 2)),
+)
+
+
+@given(st.lists(FLOWS, min_size=1, max_size=3), st.booleans())
+def test_very_many_flows_are_written_as_few_are(drawn, are_many):
+    """Each row stands as in a document of its own; a document of many is written another way."""
+    n_times = 300 if are_many else 1
+    flows = tuple(drawn * n_times)
+    try:
+        of_each = [dataclasses.replace(_SAMPLE, flows=(flow,)).to_json() for flow in drawn]
+    except ValueError:
+        with pytest.raises(ValueError, match=r"^flows\[[012]\]\.gbps: "):
+            dataclasses.replace(_SAMPLE, flows=flows).to_json()
+        return
+    before, between, behind = '"flows": [\n', ",\n", '\n  ],\n  "latency_ns": {'
+    head, _, _ = of_each[0].partition(before)
+    tail = of_each[0].rpartition(behind)[2]
+    rows = [text.partition(before)[2].rpartition(behind)[0] for text in of_each]
+    whole = head + before + between.join(rows * n_times) + behind + tail
+    assert dataclasses.replace(_SAMPLE, flows=flows).to_json() == whole
+
+
+def test_flows_by_column():
+    flow = FlowResult(from_="vf0", to="vf1", offered=2**60, delivered=1, gbps=None, mpps=0.1234567891234)
+    columns = sample_result(flows=(flow, dataclasses.replace(flow, to="vf2", gbps=1.0))).flow_columns()
+    assert columns["to"].tolist() == ["vf1", "vf2"]
+    assert columns["offered"].tolist() == [2**60] * 2
+    assert np.isnan(columns["gbps"][0])
+    assert columns["mpps"][1] == 0.1234567891234
+    assert {len(column) for column in sample_result(flows=()).flow_columns().values()} == {0}

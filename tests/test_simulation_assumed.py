@@ -56,6 +56,17 @@ def test_of_several_servers_the_one_that_limits_is_asked():
     assert [len(assumptions_of(config, each)) for each in found] == [0, 1]
 
 
+def test_the_time_of_an_outer_tag_is_assumed_until_it_is_said():
+    key = "host.virtual_switch.tag_time"
+    limit = Bottleneck(resource="vswitch", utilization=1.0, why="", keys=("host.virtual_switch.frame_time", key))
+    tagging = {"nic": {"mode": "vswitch"}, "switch": {"mode": "e_tag"}, "bridge": {"kind": "controlling"}}
+    assert assumptions_of(load_config(tagging), limit) == (
+        f"This hangs on {key}, 10ns: some 30 cycles to move both addresses and look a number up, no measurement of a "
+        "hypervisor.",
+    )
+    assert assumptions_of(load_config({**tagging, "host": {"virtual_switch": {"tag_time": "12ns"}}}), limit) == ()
+
+
 def test_of_what_limits_only_the_keys_that_would_raise_it_are_asked():
     """A ring that is never filled again is as empty with a deeper descriptor cache, whose depth nobody knows."""
     stopped = {"nic": {"preset": "82599", "vfs": 2}, "driver": {"preset": "dpdk", "vms": {"vf1": {"refill": False}}},

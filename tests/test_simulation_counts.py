@@ -51,7 +51,7 @@ def ledgers(request):
     into = zeros(1, LEDGER)
     sums = LedgerSums(into, found, SimpleNamespace(flows=range(N_FLOWS), of_ledgers=FLOWS))
     for _ in range(2):  # looking again adds nothing twice
-        sums.add_up()
+        into[0]["flow"][:N_FLOWS] = sums.add_up()
     # Of two moments; at the first nothing has been counted yet.
     rows = np.zeros((2, len(found)), LEDGER_COUNTS)
     rows[1] = [one["counts"] for one in found]

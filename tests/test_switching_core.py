@@ -29,6 +29,8 @@ EACH = {"workload.flows": [["vf0", "vf1"], ["vf1", "vf2"], ["vf2", "vf3"], ["vf3
 FROM_WIRE = {"workload.flows": [["uplink", "vf0"]]}
 TO_WIRE = {"workload.flows": [["vf0", "uplink"]]}
 SLOW_UPLINK = {f"{BLOCK}.uplink_time": "900ns", f"{BLOCK}.uplink_byte_time": "0ns"}
+S_TAGS = {"switch.mode": "multichannel", "switch.ports.vf0.s_channel": 2, "switch.s_channels": {2: "single"},
+          f"{BLOCK}.tag_time": "900ns"}  # fmt: skip
 CACHE = {f"{BLOCK}.flow_cache": {"exact_entries": 64}, "workload.connections": 10_000}
 LONG_LIST = [{"vlan": at, "action": "deny"} for at in range(2, 400)]
 # The changes, the VMs whose thread is the busiest core, and the keys of the block that are named, the first first.
@@ -53,6 +55,9 @@ CASES: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...], tuple[str, ...]]] 
         ONE_CORE | EACH | {f"{BLOCK}.pass_by": "pointer", "workload.frame_bytes": 1518}, (), ("cores", "frame_time"),
     ),
     "the uplink": (ONE_CORE | TO_WIRE | SLOW_UPLINK, (), ("uplink_time", "frame_time")),
+    "tags": (
+        ONE_CORE | TO_WIRE | SLOW_UPLINK | S_TAGS | {f"{BLOCK}.uplink_time": "0ns"}, (), ("tag_time", "frame_time"),
+    ),
     "wildcards": (
         ONE_CORE | CACHE | {f"{BLOCK}.flow_cache.wildcard_time": "900ns"}, (),
         ("flow_cache.wildcard_time", "flow_cache.exact_entries", "frame_time"),
@@ -67,7 +72,7 @@ CASES: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...], tuple[str, ...]]] 
 }  # fmt: skip
 TIMES = (
     "frame_time", "guest_time", "byte_time", "batch_time", "uplink_time", "uplink_byte_time", "ring_time", "rule_time",
-    "flow_cache.wildcard_time",
+    "tag_time", "flow_cache.wildcard_time",
 )  # fmt: skip
 
 

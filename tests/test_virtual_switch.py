@@ -180,8 +180,6 @@ REFUSED = {
         "workload.segment_bytes: segments handed to a virtual switch are not modelled with a bridge behind its uplink"],
     f"{INSIDE}\nservers: [{{name: a}}, {{name: b}}]\nworkload: {{pattern: flows, flows: [[a.vf0, b.vf0]]}}": [
         f"workload.flows.0: {WIRE}"],
-    "nic: {mode: vswitch}\nswitch: {mode: vepa}": [
-        "switch.mode: a virtual switch switches by itself; vepa does not"],
     "nic: {mode: vswitch}\nscenario: [{at: 1ms, reset: vf0}]": [
         "scenario.0.reset: with nic.mode: vswitch VMs have ports of the host's switch, no functions that come, go or "
         "ask for something"],

@@ -51,17 +51,33 @@ BRIDGES: Sequence[Mapping[str, Any]] = (
 )  # fmt: skip
 
 
-def draw(seed: int) -> Both:
-    """Draw servers, most of them with a virtual switch, what joins them, and the frames that their VMs send."""
-    chance = random.Random(seed)
+def in_mode(chance: random.Random, mode: str) -> dict[str, Any]:
+    """Return what a server has in a mode: that of the switch, whoever's it is, and S-channels of both kinds."""
+    own: dict[str, Any] = {"switch.mode": mode, "host.virtual_switch.learning": None}
+    own["host.virtual_switch.tag_time"] = chance.choice(("0ns", "10ns", "77.0003ns"))
+    if mode == "multichannel":
+        kinds = chance.choice((("single", "vepa"), ("veb", "veb"), ("veb", "single")))
+        own["switch.s_channels"] = {2: kinds[0], 3: kinds[1]}
+        own["switch.ports"] = [{"name": "vf0", "s_channel": 2}, {"name": "vf1", "s_channel": 3}]
+    return own
+
+
+def draw(seed: int, mode: str = "") -> Both:
+    """Draw servers, most of them with a virtual switch, what joins them, and the frames that their VMs send.
+
+    `mode`: that of all servers' switches; empty: of each its own, without tags.
+    """
+    chance = random.Random(f"{seed} {mode}" if mode else seed)
     names = "abcd"[: chance.randint(2, 4)]
     servers, with_switch = [], {chance.choice(names), *(name for name in names if chance.random() < 0.6)}
     for name in names:
         own = some_of(chance, SWITCH, 3) if name in with_switch else some_of(chance, ADAPTER, 0)
         if name in with_switch:
             own |= {"nic.mode": "vswitch", "host.cores": 7}
-        servers.append({"name": name, "set": own})
-    joined = dict(chance.choice(BRIDGES))
+        servers.append({"name": name, "set": own | (in_mode(chance, mode) if mode else {})})
+    joined = dict(chance.choice(BRIDGES[:3] if mode else BRIDGES))
+    if mode in ("vn_tag", "e_tag"):
+        joined["bridge"] = {**joined["bridge"], "kind": "controlling"}
     if "bridges" in joined:
         left, right = joined["bridges"]
         ports = {**{name: {} for name in names[1:]}, "t": {}, "outside": {"rate": "39.7Gbps"}}
@@ -85,4 +101,12 @@ def test_the_same_course(seed: int) -> None:
         gone = [key for key, (_, seen_fs) in tables.known.items() if now_fs - seen_fs >= tables.ageing_fs]
         tables.counts["known"], tables.counts["aged"] = len(tables.known) - len(gone), tables.counts["aged"] + len(gone)
         assert told == {name: tables.counts[name] for name in TOLD}
+    assert len(both.engine.deliveries) > 75
+
+
+@pytest.mark.parametrize("mode", ["vepa", "multichannel", "vn_tag", "e_tag"])
+@pytest.mark.parametrize("seed", seeds(8, 2, 40))
+def test_the_same_course_where_the_bridge_switches(seed: int, mode: str) -> None:
+    both = draw(seed, mode)
+    assert both.differences() == {}
     assert len(both.engine.deliveries) > 75

@@ -111,7 +111,8 @@ def of_function(machine: Machine, name: str) -> dict[str, int]:
     rings = {way: int(rings_in_use(nic, end)[f"{way}_queue"][first:].sum()) for way in ("tx", "rx")}
     return {
         **own, "delivered": delivered, "rx_mpps": delivered, "rx_gbps": int(counted["received_bytes"]),
-        "tx_gbps": int(counted["sent_bytes"]), "mirrored": int(counted["mirrored"]),
+        "sent": int(counted["sent_frames"]), "tx_gbps": int(counted["sent_bytes"]),
+        "mirrored": int(counted["mirrored"]),
         "rx_dropped": ip.rx.dropped, "rx_missed_errors": ip.rx.missed, "tx_dropped": ip.tx.dropped,
         "broadcast": next(one.ip.vfs[name].rx.bcast for one in counters.values() if name in one.ip.vfs),
         "tx_ring": rings["tx"], "rx_ring": rings["rx"],

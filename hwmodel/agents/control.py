@@ -14,6 +14,7 @@ from hwmodel.agents.control_plane import ControlPlane, switch_of
 from hwmodel.agents.control_vdp import ends_of, station_of
 from hwmodel.agents.edge_end import Association
 from hwmodel.config import Config
+from hwmodel.config.check_edge_agents import vlans_key
 from hwmodel.config.control import Party
 from hwmodel.config.live_configuration import Setting
 
@@ -287,7 +288,7 @@ class SwitchControl(Controller):
         at.wake(self.plane.bridges[self.plane.courses[vm].vm.wire].settings.ageing_fs, ("drop", vm))
 
     def _set(self, at: Turn, wire: str) -> None:
-        key = f"{self.plane.bridges[wire].key}.ports.{wire}.vlans"
+        key = vlans_key(self.plane.bridges[wire], wire)
         at.set(Setting(self.name, (), {key: sorted(self.plane.carried(wire))}))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from hwmodel.config import Config
-from hwmodel.config.control_ends import vlans_of
+from hwmodel.config.profiles import vlans_of
 from hwmodel.config.system import NamedBridge, bridge_with, servers_of
 from hwmodel.config.vms import Vm, vms_of
 
@@ -63,7 +63,7 @@ class ControlPlane:
         control = config.control
         assert control is not None, "who asks has one"
         self.config, self.control = config, control
-        self._vlans = vlans_of(config)
+        self._vlans = vlans_of(config.profiles)
         self.vms = vms_of(servers_of(config))
         named = {entry.name: entry.profile for entry in config.vms if entry.profile is not None}
         self.courses = {

@@ -1,13 +1,15 @@
-"""The agents of a configuration, each by what it does: by rules, as an end of VDP, or to tell of a bridge's samples."""
+"""The agents of a configuration, each by what it does: by rules, as an end of VDP or LACP, to tell of others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from hwmodel.agents.agent import Agent
+from hwmodel.agents.announcer import Announcer
 from hwmodel.agents.by_rules import RuleAgent
 from hwmodel.agents.edge_end import Association
 from hwmodel.agents.exporter import Exporter
+from hwmodel.agents.lacp_end import lacp_end_of
 from hwmodel.agents.vdp_bridge import VdpBridge
 from hwmodel.agents.vdp_station import VdpStation
 from hwmodel.config import Config
@@ -37,4 +39,8 @@ def _agent_of(name: str, block: AgentBlock, config: Config, notes: list[Associat
         return VdpStation(name, block, config, notes)
     if block.vdp_bridge is not None:
         return VdpBridge(name, block, config, notes)
+    if block.announcer is not None:
+        return Announcer(name, block, config)
+    if block.lacp is not None or block.lacp_partner is not None:
+        return lacp_end_of(name, block, config)
     return RuleAgent(name, block)

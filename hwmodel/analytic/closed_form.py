@@ -248,7 +248,8 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
         inside = None
     else:
         inside = (within.gbps, within.limited_by)
-    yield words.over_the_wire_by_mode(config.switch.mode, port, gbps, n_ports, inside)
+    in_memory = config.has_virtual_switch
+    yield words.over_the_wire_by_mode(config.switch.mode, port, gbps, n_ports, inside, is_in_memory=in_memory)
 
 
 def ceiling_frames_per_s(config: Config) -> Fraction | None:

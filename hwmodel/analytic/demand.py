@@ -15,7 +15,7 @@ from hwmodel.analytic.bond import at_legs
 from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer, waiting_for_wires
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.routes import GROUPS, Route, Stream, streams_of
+from hwmodel.analytic.routes import GROUPS, Route, Stream, has_outer_tag, streams_of
 from hwmodel.analytic.switch_rings import core_of_ring, on_cores, rings_of
 from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
 from hwmodel.analytic.system import System
@@ -431,7 +431,8 @@ class _Reader:
             if not (is_passed_on and is_from_vm):
                 return nothing_of(sizes)
             left = replace(nothing_of(sizes), reads=ONE, to_wire=ONE, sent={local: ONE})  # a core still passes it on
-            left = on_cores(self._config, path.part, way.source, way.rings, leaving_cut(own, left))
+            n_tags = int(has_outer_tag(own, local))
+            left = on_cores(self._config, path.part, way.source, way.rings, leaving_cut(own, left), n_tags)
             return replace(left, to_wire=ZERO, wire_copies=None)
         found = Traffic(
             sizes=sizes,
@@ -452,7 +453,9 @@ class _Reader:
         if is_from_vm:
             found = leaving_cut(own, found)
         if is_passed_on:
-            found = on_cores(self._config, path.part, way.source, way.rings, found)
+            n_tags = int(route.to_wire and has_outer_tag(own, local))
+            n_tags += int(route.from_wire and has_outer_tag(own, route.stations[0] if route.stations else UPLINK))
+            found = on_cores(self._config, path.part, way.source, way.rings, found, n_tags)
         if self._config.bond is not None:
             return at_legs(self._config, way.source, way.target, found)
         return self._at_port(path.part, path.port, found)
@@ -467,7 +470,9 @@ class _Reader:
         )  # fmt: skip
         if self._is_passed_on(hop.part):
             rings = rings_of(self._config, hop.part, way.source, way.target, by_wire=True)
-            found = on_cores(self._config, hop.part, UPLINK, rings, found)
+            station = route.stations[0] if route.stations else UPLINK
+            n_tags = int(has_outer_tag(self._system.config(hop.part), station))
+            found = on_cores(self._config, hop.part, UPLINK, rings, found, n_tags)
         return self._at_port(hop.part, self._system.own_port(hop.wire), found)
 
     def _is_passed_on(self, part: int) -> bool:

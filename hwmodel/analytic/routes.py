@@ -219,6 +219,23 @@ def channel_of(port: Port) -> int:
     return port.s_channel or DEFAULT_S_VID
 
 
+def has_outer_tag(config: Config, station: str) -> bool:
+    """Tell whether frames of a station, or for it, have an outer tag on the wire."""
+    mode = MODES[config.switch.mode]
+    named = (port for port in config.switch.ports if port.name == station)
+    return mode.has_interfaces or (mode.has_channels and any(channel_of(port) != DEFAULT_S_VID for port in named))
+
+
+def comes_back(config: Config, source: str, target: str) -> bool:
+    """Tell whether frames between two stations of one switch go by a bridge, by the switch's mode."""
+    switch = config.switch
+    mode, ports = MODES[switch.mode], {port.name: port for port in switch.ports}
+    if not mode.has_channels or target not in ports:
+        return mode.kind != "veb"
+    channel, other = channel_of(ports[source]), channel_of(ports[target])
+    return channel != other or mode.kind_of(switch.s_channels, channel) != "veb"
+
+
 def joins(port: Port, group: str) -> bool:
     """Tell whether a station wants frames for all, or for a group of its own."""
     return group in port.accept or (group == "multicast" and bool(port.groups))

@@ -11,7 +11,7 @@ import numpy as np
 
 from hwmodel.analytic.bond import addresses_and_ports, leg_shares
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.routes import GROUPS, streams_of
+from hwmodel.analytic.routes import GROUPS, has_outer_tag, streams_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
 from hwmodel.analytic.uplink import but_out, switch_of
@@ -43,9 +43,11 @@ def rings_of(whole: Config, part: int, source: str, target: str, *, by_wire: boo
             ).items()
         }
     n = switch_of(config).n_uplink_rings
+    if target_is_at(system, part, target) and has_outer_tag(config, system.place(target)[1]):
+        n = 1  # the adapter does not look behind the tag
     legs = {"p0": ONE} if config.bond is None else leg_shares(config, source, target)  # p0, p1, ...
     return {
-        int(leg[1:]) * n + ring: of_leg * share
+        int(leg[1:]) * switch_of(config).n_uplink_rings + ring: of_leg * share
         for leg, of_leg in legs.items()
         for ring, share in _by_hash(whole, source, target, n, USUAL_TABLE, is_known=not system.bridges).items()
     }
@@ -102,16 +104,18 @@ def further_rings(whole: Config, part: int) -> dict[int, int]:
     return {core: min(len(rings) - 1, switch_of(config).further_rings) for core, rings in found.items()}
 
 
-def on_cores(whole: Config, part: int, source: str, rings: Mapping[int, Fraction], traffic: Traffic) -> Traffic:
+def on_cores(
+    whole: Config, part: int, source: str, rings: Mapping[int, Fraction], traffic: Traffic, n_tags: int
+) -> Traffic:
     """Fill in what a traffic from a station of a server, or from the wire, takes of its switch's cores and memory.
 
-    `whole`: the system's configuration; `source`: its name there.
+    `whole`: the system's configuration; `source`: its name there. `n_tags`: outer tags put on or taken off.
     """
     system = System.of(whole)
     config, (at, source) = system.config(part), system.place(source)
     source = source if at == part else UPLINK
     found: dict[int, Fraction] = {}
-    a_frame_s = passing_s(config, source, traffic) + looking_s(whole, part, traffic)
+    a_frame_s = passing_s(config, source, traffic, n_tags) + looking_s(whole, part, traffic)
     further = further_rings(whole, part)
     a_ring_s = (traffic.reads + traffic.from_wire) * Fraction(switch_of(config).ring_time_fs, FS_PER_S)
     for ring, share in rings.items():

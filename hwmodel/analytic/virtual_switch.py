@@ -8,13 +8,13 @@ C / N; with several it is the highest that the order of their frames allows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.routes import GROUPS, streams_of
+from hwmodel.analytic.routes import GROUPS, comes_back, streams_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Sizes, Traffic, mean_bytes
 from hwmodel.analytic.uplink import switch_of
@@ -56,6 +56,7 @@ def stage_shares(config: Config, part: int = 0) -> StageShares:
     }  # fmt: skip
     config = system.config(part) if len(system.servers) > 1 else config
     connections = [(source, 1 if target in GROUPS else n) for source, target in sorted(ends)]
+    connections += [(UPLINK, n) for _ in _coming_back(system, part, ends)]
     exact = _known(config, own.exact_entries, connections)
     near = _known(config, own.near_entries, connections) if own.near_entries else ONE
     if own.wildcard_match == "ends":
@@ -63,6 +64,14 @@ def stage_shares(config: Config, part: int = 0) -> StageShares:
         return StageShares(exact, (1 - exact) * of_others, (1 - exact) * (1 - of_others), near)
     known = max(exact, _known(config, own.wildcard_entries, connections))
     return StageShares(exact, known - exact, 1 - known, near)
+
+
+def _coming_back(system: System, part: int, ends: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Give the pairs of stations of a server whose frames come to its virtual switch a second time, by the uplink."""
+    for source, target in ends if system.bridges else ():
+        places = [system.place(one) for one in (source, target) if one not in GROUPS]
+        if [at for at, _ in places] == [part, part] and comes_back(system.config(part), *(name for _, name in places)):
+            yield source, target
 
 
 def _known(config: Config, n_entries: int, asked: Sequence[tuple[str, int]]) -> Fraction:
@@ -173,9 +182,10 @@ def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
     return Fraction(switch_of(config).batch * (port.weight if config.switch.scheduler == "weighted" else 1))
 
 
-def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
+def passing_s(config: Config, source: str, one: Traffic, n_tags: int) -> Fraction:
     """Give the cores' time, in seconds, for a frame of a station or from the wire; batches are taken as full.
 
+    `n_tags`: outer tags that it loses, and its copies for the wire get.
     What other rings of the core and look-ups in the flow cache add comes in addition (`switch_rings.on_cores`).
     """
     own, driver = switch_of(config), config.driver_of(PF)
@@ -190,7 +200,7 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
     passing_fs = (one.written + one.copies_out) * own.frame_time_fs + n_ends * own.guest_time_fs + in_batches_fs
     passing_fs += n_copied * own.byte_time_fs * (one.mean_frame_bytes - FCS_BYTES)
     passing_fs += (one.copies_out + one.from_wire) * (uplink_fs + uplink_byte_fs * (one.mean_frame_bytes - FCS_BYTES))
-    passing_fs += (one.reads + one.from_wire) * config.rules_fs
+    passing_fs += (one.reads + one.from_wire) * config.rules_fs + n_tags * config.tag_fs
     if config.sends_cut_by == "switch":
         passing_fs += one.to_wire * own.segment_frame_time_fs
     if own.sample_one_in is not None:

@@ -310,6 +310,8 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         help="print what each function and ring counted, as `ethtool -S` and `ip -s link show` do; in --json and "
         "--report too (docs/counters.md)",
     )
+    flows = "write the flows by column, for numpy.load; --json then leaves them out"
+    run.add_argument("--flows", type=file_name, metavar="FILE.npz", help=flows)
     run.add_argument("--pcap", type=file_name, metavar="FILE", help="write the frames that are delivered")
     run.add_argument(
         "--pcap-hop",
@@ -370,6 +372,9 @@ def _add_compare(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     _takes_config(compare)
     what = f"at several values of {', '.join(COMPARED_OVER[:-1])} or {COMPARED_OVER[-1]}, and where the order turns"
     compare.add_argument("--over", type=_over, metavar="NAME[=64,512,1518]", help=what)
+    compare.add_argument(
+        "--control", action="store_true", help="in place of that: each way of telling the network that VMs start"
+    )
     compare.add_argument(
         "--report", type=file_name, metavar="FILE.html", help="write a page with all ways side by side"
     )

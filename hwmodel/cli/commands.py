@@ -9,6 +9,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,7 @@ from hwmodel.cli.outputs import (
     run_label,
     say,
     text_output,
+    write_all,
     write_finding,
     write_json,
     writing_stdout,
@@ -35,6 +37,8 @@ from hwmodel.units import FS_PER_NS
 if TYPE_CHECKING:
     from hwmodel.config import Config, Server
     from hwmodel.results import Result
+    from hwmodel.results.comparison import Comparison
+    from hwmodel.results.control_comparison import ControlComparison
     from hwmodel.simulation import LoneTime
 
 
@@ -123,7 +127,15 @@ def _write_result(arguments: Namespace, result: Result, print_text: Callable[[],
         label = run_label(arguments.config, arguments.overrides)
         return render_page([result], [label], defaults=[defaults_beside(result.config)])
 
-    write_finding(result, draw, arguments, print_text)
+    def write_flows() -> None:
+        if flows is not None:
+            from hwmodel.atomic_file import write_atomically
+
+            write_atomically(flows, result.flow_archive())
+
+    flows = getattr(arguments, "flows", None)
+    stored = result if flows is None else replace(result, flows=())
+    write_all(lambda: write_finding(stored, draw, arguments, print_text), write_flows)
 
 
 def check(arguments: Namespace) -> None:
@@ -254,13 +266,19 @@ def compare(arguments: Namespace) -> None:
     from hwmodel.config import defaults_beside
     from hwmodel.report import render_curves_page, render_page
 
+    if arguments.over is not None and arguments.control:
+        raise InputError(["--over: not with --control"])
     if arguments.over is not None:
         name, values = arguments.over
         curves = _explored(explore.compare_over, config, arguments, name=name, values=values)
         label = run_label(arguments.config, arguments.overrides)
         write_finding(curves, partial(render_curves_page, curves, label), arguments)
         return
-    found = _explored(explore.compare, config, arguments)
+    found: ControlComparison | Comparison
+    if arguments.control:
+        found = _explored(explore.compare_control, config, arguments)
+    else:
+        found = _explored(explore.compare, config, arguments)
     results = [*found.results.values()]
     defaults = [defaults_beside(result.config) for result in results]
     draw = partial(render_page, results, [*found.results], defaults=defaults, ways=found)
@@ -473,7 +491,7 @@ def _read(arguments: Namespace) -> tuple[Config, list[str]]:
 
 def _output_files(arguments: Namespace) -> list[tuple[str, str | None]]:
     """Return options that name a file that the command writes, each with that file."""
-    names = ("json", "report", "pcap", "trace", *(("out",) if arguments.command == "config-space" else ()))
+    names = ("json", "report", "flows", "pcap", "trace", *(("out",) if arguments.command == "config-space" else ()))
     hops = [(f"--pcap-hop {name}", path) for name, path in getattr(arguments, "pcap_hops", ())]
     return [*((f"--{name}", getattr(arguments, name, None)) for name in names), *hops]
 

@@ -8,9 +8,11 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import C_TAG
 from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES
 
+from .announcer import Announcer
 from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
 from .edge_agents import VdpBridge, VdpStation
 from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, wrong
+from .lacp import LacpBlock
 from .names import EtherType, Mac, Name, OwnName, ServerName
 from .run import LONGEST_RUN
 from .scenario import BLOCKS, EventChanges
@@ -60,14 +62,15 @@ class Station(Kind):
 class OwnFrame(NamedTuple):
     """Describe frames that an agent may send: by which function, to a VM or an address, of which type and length.
 
-    `frame_bytes` counts the FCS. A frame with bytes of its own is as long as these make it.
-    `vlan`: of a C-TAG, of what a bridge itself sends.
+    `frame_bytes` counts the FCS. A frame with bytes of its own is as long as these make it. `packet`: those of its own
+    bytes that switches read, the first behind its type. `vlan`: of a C-TAG, of what a bridge itself sends.
     """
 
     sender: str
     to: str | int
     ethertype: int
     frame_bytes: int = 64
+    packet: bytes = b""
     vlan: int | None = None
 
     def length_with(self, message: str | bytes) -> int:
@@ -196,7 +199,7 @@ class Rule(SparseBlock):
     send: Sending | None = key(None, "What it tells another agent: {to: boss, message: busy}; or {frame: {...}}.")
 
 
-ROLES = ("vdp_station", "vdp_bridge")
+ROLES = ("vdp_station", "vdp_bridge", "announcer", "lacp", "lacp_partner")
 
 
 class AgentBlock(SparseBlock):
@@ -225,10 +228,20 @@ class AgentBlock(SparseBlock):
     vdp_bridge: VdpBridge | None = key(
         None, "In place of rules and a server: it is at a bridge, and grants VMs their VLANs: {decides: 5ms}."
     )
+    announcer: Announcer | None = key(
+        None, "In place of rules: it says where VMs of its server are: {rarp: {}, vms: {a.vf0: {at: 10ms}}}."
+    )
+
+    lacp: LacpBlock | None = key(
+        None, "In place of rules: it is the host's end of the legs of a bond, and speaks LACP: {rate: fast}."
+    )
+    lacp_partner: LacpBlock | None = key(
+        None, "In place of rules and a server: it is the neighbour's end of these legs: {rate: fast}."
+    )
 
     @property
     def role(self) -> str | None:
-        """Return the key of the part that it has in VDP, None of one with rules."""
+        """Return the key of the part that it has in place of rules, None of one with rules."""
         return next((name for name in ROLES if getattr(self, name) is not None), None)
 
 

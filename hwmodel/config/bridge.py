@@ -13,13 +13,13 @@ from .bridge_mirrors import BridgeMirror
 from .bridge_samples import BridgeSampler
 from .kinds import Block, ByteCount, ByteRate, Duration, Listing, OrWord, Truth, Whole, Word, key
 from .names import IdKey, LogicalName, Name, PortOfBridge, ServerName, ethernet_ports
+from .port_security import PortSecurity
 from .private_vlan import PVLAN_FORM, PvlanClass
 from .switch import AclEntry, Guards, Switch, VlanId, VlanList
 
 Latency = Annotated[int, Duration("0ns", "1s")]
 Forwarding = Literal["store_and_forward", "cut_through"]
 Sharing = Literal["port", "all"]
-OnExcess = Literal["protect", "restrict", "shut_down"]
 Buffer = Annotated[int, ByteCount("64B", "1024MiB")]
 
 LATENCY: Any = key(
@@ -138,19 +138,6 @@ class ServiceLevel(Block):
         "Most that the S-channel's queue holds, where `bridge.buffer` has room; null: `bridge.buffer` divided by the "
         "port's S-channels. More lets one take the room of the others.",
         alias="buffer",
-    )
-
-
-class PortSecurity(Block):
-    """How many addresses a port of a learning bridge may have."""
-
-    most: Annotated[int, Whole(1, 65536)] = key(
-        1, "Most source addresses that the port has in the table at a time; one in two VLANs counts twice."
-    )
-    on_excess: Annotated[OnExcess, Word(OnExcess)] = key(
-        "restrict",
-        "What becomes of frames from further addresses: they drop (PORT_SECURITY), without a word (protect) or with a "
-        "warning (restrict), or the first of them shuts the port down besides.",
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from pydantic import ValidationError, create_model
@@ -34,7 +34,7 @@ from .document import Document, copied_data
 from .findings import Findings, Part
 from .kinds import Block
 from .model import OF_SYSTEM, keys_of
-from .operable import MOST_JUDGED, OF_ADAPTERS, OF_WORKLOADS, Check, Operable, row_of
+from .operable import OF_ADAPTERS, OF_WORKLOADS, Check, Operable, row_of
 from .profiles import PROFILES
 from .resolve import ALL, fill, fill_station
 from .system import Server, split_servers
@@ -43,6 +43,7 @@ _OF_SYSTEM = frozenset(OF_SYSTEM) - {"servers"}
 _ROWS = (*OF_ADAPTERS, *OF_WORKLOADS)
 _Own = TypeVar("_Own", bound=Block)
 _OF_SERVER = re.compile(r"servers\.([^.]+)\.(adapters\.[^.]+\.)?set\.")
+_BEFORE_STATION = re.compile(r"^servers\.[^.]+\.set\.(?=switch\.ports\.)")
 _OF_STATION = re.compile(r"(?:servers\.([^.]+)\.set\.)?switch\.ports\.([^.]+)\.([^.]+)")
 
 
@@ -107,11 +108,9 @@ def _stations_in(keys: Collection[str], *, of_servers: bool) -> list[tuple[str, 
     return [(one[1] or "", one[2], one[3]) for one in found if one is not None]
 
 
-@lru_cache(MOST_JUDGED)
 def _row_of(key: str) -> Operable | None:
     """Return the row of a key of a system, None where it has none, or others may read it than its row says."""
-    own = _OF_STATION.fullmatch(key)
-    row = row_of(f"switch.ports.{own[2]}.{own[3]}" if own else key, _ROWS)
+    row = row_of(_BEFORE_STATION.sub("", key), _ROWS)
     return None if row is None or row.checks is None else row
 
 

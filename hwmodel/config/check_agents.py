@@ -8,8 +8,10 @@ from hwmodel.rules.packets import TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.switch_modes import C_TAG, OUTER_TAGS
 
 from .agents import OF_FIGURE, OWN, AgentBlock, HeardFrame, OwnFrame, Rule, Sending, Trigger
+from .check_announcer import wrong_announcer
 from .check_condition import misfits, watched_by
 from .check_edge_agents import Wrong, ports_to_servers, vdp_settings, wrong_role
+from .check_lacp import OUTSIDE_PLACE, ends_outside, lacp_settings, wrong_lacp
 from .condition import malformed
 from .control_ends import control_settings, wrong_ends
 from .document import Document, DocumentError, KeyPath, Problem
@@ -40,7 +42,9 @@ def wrong_agents(document: Document, config: Config) -> list[Problem]:
     for name, agent in config.agents.items():
         if agent.role is not None:
             found += wrong_role(("agents", name), agent, config)
-        if agent.vdp_bridge is None:
+            found += wrong_announcer(("agents", name), agent, config)
+            found += wrong_lacp(("agents", name), agent, config)
+        if agent.vdp_bridge is None and agent.lacp_partner is None:
             found += _wrong_place(("agents", name), agent, config)
         for at, rule in enumerate(agent.rules or ()):
             found += _wrong_rule(("agents", name, "rules", at), rule, agent, config)
@@ -76,7 +80,9 @@ def stations_of(config: Config, *at: str) -> dict[str, Port]:
 
 
 def ends_at(place: str, config: Config) -> Sequence[str]:
-    """Return by what an agent sends and hears frames: functions of its server, or ports of its bridge."""
+    """Return by what an agent sends and hears frames: functions of its server, ports of its bridge, a bond's uplink."""
+    if place == OUTSIDE_PLACE:
+        return ends_outside(config)
     if any(bridge.name == place for bridge in bridges_of(config)):
         return [*ports_to_servers(config, place)]
     return [*stations_of(config, place)]
@@ -157,7 +163,7 @@ def misfit_sent(frame: OwnFrame, server: str, config: Config) -> Iterator[tuple[
         yield "from", f"{frame.sender} has no MAC address to send from"
     if isinstance(frame.to, str):
         yield from _unaddressed("to", frame.to, stations)
-    if frame.ethertype in UNMADE:
+    if frame.ethertype in UNMADE and not frame.packet:
         yield "ethertype", f"0x{frame.ethertype:04x} says what follows it, which a made-up frame lacks; take 0x88b6"
     longest = min((server.config.switch.longest_frame_bytes for server in servers_of(config)), default=0)
     if frame.frame_bytes > longest:
@@ -216,11 +222,12 @@ def _wrong_watch(here: KeyPath, when: Trigger, agent: AgentBlock, config: Config
 
 
 def settings_of(config: Config) -> Iterator[Setting]:
-    """Yield all that a configuration's agents set: by rules, and what bridges may grant at most."""
+    """Yield all that a configuration's agents set: by rules, what bridges may grant and LACP use at most."""
     for name, agent in config.agents.items():
         for at, rule in enumerate(agent.rules or ()):
             yield from settings_in(name, at, rule)
     yield from vdp_settings(config)
+    yield from lacp_settings(config)
     yield from control_settings(config)
 
 

@@ -14,9 +14,9 @@ from .bridge_samples import BridgeSampler
 from .document import KeyPath
 from .findings import Findings
 from .kinds import suggest
-from .made_up import first_of
 from .switch import outside_mac
 from .topology import Topology
+from .vms import first_ips
 
 OUTSIDE_VLAN = 1
 _ENDS = (
@@ -89,8 +89,7 @@ def collector_of(name: str, topology: Topology) -> Collector:
         return Collector(outside_mac(switches), OUTSIDE_VLAN, FIRST_ADDRESS)
     vm = topology.vms[name]
     place = list(topology.vms).index(name) + 1
-    prefixes = [prefix for prefix in vm.port.ips or () if prefix.version == 4]
-    ip = FIRST_ADDRESS + place if vm.port.ips is None else first_of(prefixes[0]) if prefixes else None
+    ip = first_ips(vm.port, place).get(4)
     assert not isinstance(ip, IPv6Address)
     return Collector(vm.port.macs[0], vm.port.port_vlan, ip)
 

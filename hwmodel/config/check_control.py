@@ -10,6 +10,7 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
+from .profiles import vlans_of
 from .system import bridge_with
 from .vms import vms_of
 
@@ -33,8 +34,20 @@ def check_control(config: Config, findings: Findings, parts: Sequence[Part]) -> 
         if name not in config.profiles:
             findings.add(f"there is no profile {name}{suggest(name, config.profiles)}", path, besides=["profiles"])
     vms = vms_of(part.server for part in parts)
+    vlans = vlans_of(config.profiles)
+    for at, entry in enumerate(config.vms):
+        vm, needed = vms.get(entry.name), sorted(vlans.get(entry.profile or "", ()))
+        carried = "all" if vm is None else vm.server.config.switch.uplink.vlans
+        lacking = [vlan for vlan in needed if carried != "all" and vlan not in carried]
+        if lacking and vm is not None:
+            where = vm.server.key("switch.uplink.vlans")
+            message = f"{where} lacks VLAN {lacking[0]} of profile {entry.profile}, and nobody configures it there"
+            findings.add(message, ("vms", at, "profile"), besides=["profiles", "switch.uplink.vlans"])
     if any(name in vms and bridge_with(config, vms[name].wire) is None for name in own.starts):
         findings.add("nobody is told of VMs where no bridge is; write `bridge: {}`", "control", "bridge")
+    if own.way == "polling" and own.network_manager.poll_fs is None:
+        message = "nobody asks; say how often the network manager does: control.network_manager.poll"
+        findings.add(f"way polling: {message}", "control.way")
     hosts = {part.server.host for part in parts}
     if own.way == "vem" and len(hosts) > MOST_MODULES:
         message = f"{len(hosts)} servers are {len(hosts)} modules, and a supervisor has {MOST_MODULES} at most"

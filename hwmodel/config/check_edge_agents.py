@@ -84,7 +84,7 @@ def vdp_settings(config: Config) -> Iterator[Setting]:
 
 
 def wrong_role(path: KeyPath, agent: AgentBlock, config: Config) -> Iterator[Wrong]:
-    """Yield what is wrong with an agent that speaks VDP."""
+    """Yield what is wrong with an agent that has a part in place of rules, as one that speaks VDP has."""
     roles = [role for role in ROLES if getattr(agent, role) is not None]
     if len(roles) > 1 or agent.rules is not None:
         own = roles[0] if agent.rules is None else "rules"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF
+from hwmodel.rules.switch_modes import MODES
 
 from .adapter import MODEL_MAX_QUEUES
 from .check_ports import check_port_name
@@ -40,6 +41,7 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
     """Check the block `host.virtual_switch`, and that nothing is asked of the adapter beside it."""
     _check_segments(config, findings)
     own = config.host.virtual_switch
+    _check_security(config, findings)
     if config.workload.connections > MOST_HEADERS and (own is None or own.flow_cache is None):
         findings.add(
             f"more than {MOST_HEADERS} connections between two stations are told apart by a flow cache alone",
@@ -54,6 +56,19 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
         _check_beside(config, own, findings)
         _check_switch(config, own, findings)
         _check_wildcards(config, own, findings)
+
+
+def _check_security(config: Config, findings: Findings) -> None:
+    """Report port security at a switch that learns no addresses."""
+    switch = config.virtual_switch
+    for port in config.switch.ports:
+        if port.port_security is not None and (switch is None or switch.learning is None):
+            why = (
+                "an adapter's switch learns no addresses; spoof_check holds a station to its macs"
+                if switch is None
+                else f"the virtual switch learns no addresses that could be too many; {_LEARNING}: {{}} lets it"
+            )
+            findings.add(why, findings.station(port.name, "port_security"))
 
 
 def _check_cores(config: Config, own: VirtualSwitch, findings: Findings) -> None:
@@ -123,8 +138,15 @@ def _check_switch(config: Config, own: VirtualSwitch, findings: Findings) -> Non
     if own.reach == "private" and config.switch.ports[0].enabled:
         findings.add("the host has no port of a private switch (reach: internal gives it one)",
                      findings.station(PF, "enabled"), _REACH)  # fmt: skip
-    if config.switch.mode != "veb":
-        findings.add(f"a virtual switch switches by itself; {config.switch.mode} does not", "switch.mode", _MODE)
+    mode = config.switch.mode
+    if mode == "veb":
+        return
+    if own.reach != "external":
+        findings.add(f"in mode {mode} frames leave by the uplink; {_why(own)}", "switch.mode", _REACH)
+    if own.learning is not None:
+        findings.add(f"a virtual switch learns in mode veb; in mode {mode} the bridge does", _LEARNING, "switch.mode")
+    if MODES[mode].tag is not None and config.workload.segment_bytes is not None:
+        findings.add("segments behind an outer tag are not modelled", "workload.segment_bytes", "switch.mode")
 
 
 def _check_segments(config: Config, findings: Findings) -> None:
@@ -246,8 +268,9 @@ def check_bond(config: Config, findings: Findings) -> None:
         findings.add(
             "a bond has two legs or more, and port.count is 1 (port.count: 2 gives it two)", "port.count", _BOND
         )
-    for at, name in enumerate(own.silent):
-        check_port_name(config, findings, name, (*_PATH, "silent", at))
+    for key in ("silent", "idle"):
+        for at, name in enumerate(getattr(own, key)):
+            check_port_name(config, findings, name, (*_PATH, key, at))
     if own.primary is not None:
         check_port_name(config, findings, own.primary, (*_PATH, "primary"))
     if own.primary is not None and own.mode != "active_backup":

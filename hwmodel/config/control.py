@@ -54,7 +54,7 @@ class Modules(Block):
 class ProfileChange(Block):
     """What an administrator changes in mid-run: who has a profile is given another."""
 
-    at_fs: _When = key(..., "When.", alias="at")
+    at_fs: _When = key(..., "When it is changed.", alias="at")
     profile: ProfileName = key(..., "The profile that VMs have.")
     becomes: ProfileName = key(..., "The one that they get in its place.")
 

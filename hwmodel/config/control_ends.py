@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from .agents import AgentBlock
 from .check_edge_agents import ports_to_servers, vlans_key, wrong_role
 from .live_configuration import Setting
 from .model import Config
-from .profiles import lines_of
+from .profiles import vlans_of
 from .system import NamedBridge, bridge_with, servers_of
 from .vms import Vm, vms_of
 
@@ -19,29 +19,35 @@ def profiled(config: Config) -> dict[str, Vm]:
     return {one.name: vms[one.name] for one in config.vms if one.profile is not None and one.name in vms}
 
 
-def vlans_of(config: Config) -> Mapping[str, frozenset[int]]:
-    """Return the VLANs of each profile, by name."""
-    plain = {name: one.model_dump(mode="json", by_alias=True) for name, one in config.profiles.items()}
-    found = {}
-    for name in plain:
-        lines = {line.key: line.value for line in lines_of(plain, name)}
-        found[name] = frozenset(lines.get("vlans") or [lines.get("port_vlan") or 1])
-    return found
-
-
 def control_settings(config: Config) -> Iterator[Setting]:
-    """Yield what is set in a run at most: each wire has all VLANs of all profiles, and VMs are given theirs."""
+    """Yield what is set in a run at most: each wire has all VLANs of all profiles, and VMs are given theirs.
+
+    Of VMs that share an address those that are stopped by then have none.
+    """
     control, vms = config.control, profiled(config)
     if control is None:
         return
+    keys = {name: vm.key("profile") for name, vm in vms.items()}
+    together: dict[str, str | None] = {}
+    owners: dict[int, list[str]] = {}
     for entry in config.vms:
-        if entry.name in vms and entry.name in control.starts:
-            yield Setting("control", ("control", "starts", entry.name), {vms[entry.name].key("profile"): entry.profile})
-    vlans = frozenset[int]().union(*vlans_of(config).values())
+        for mac in vms[entry.name].port.macs if entry.name in vms else ():
+            owners.setdefault(mac, []).append(entry.name)
+    for entry in (one for one in config.vms if one.name in vms and one.name in control.starts):
+        at_fs, others = control.starts[entry.name], {one for mac in vms[entry.name].port.macs for one in owners[mac]}
+        if others == {entry.name}:
+            together[keys[entry.name]] = entry.profile
+            continue
+        gone = [one for one in others - {entry.name} if control.stops.get(one, at_fs) < at_fs]
+        changes = dict.fromkeys(keys[one] for one in gone) | {keys[entry.name]: entry.profile}
+        yield Setting("control", ("control", "starts", entry.name), changes)
+    if together:
+        yield Setting("control", ("control", "starts"), together)
+    vlans = frozenset[int]().union(*vlans_of(config.profiles).values())
     for wire in dict.fromkeys(vm.wire for vm in vms.values()):
         bridge = bridge_with(config, wire)
         if bridge is not None:
-            yield Setting("control", ("control", "way"), {vlans_key(bridge, wire): sorted(vlans)})
+            yield Setting("control", ("control",), {vlans_key(bridge, wire): sorted(vlans)})
 
 
 def station_end(config: Config, wire: str) -> AgentBlock:

@@ -56,6 +56,8 @@ def fill_virtual_switch(host: Block, switch: Block, nic: Block, needs_wire: bool
     own = host.get("virtual_switch")
     if isinstance(own, dict):
         for key, value in VIRTUAL_SWITCHES.get(str(own.get("preset")), {}).items():
+            if key == "learning" and switch.get("mode", "veb") != "veb":
+                continue  # the bridge learns
             if isinstance(value, Mapping) and isinstance(own.setdefault(key, {}), dict):
                 own[key] = {**value, **(_by_rules(switch) if key == "flow_cache" else {}), **own[key]}
             own.setdefault(key, value)

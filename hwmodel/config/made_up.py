@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple
 
 from hwmodel.rules.steering import TCP
@@ -11,8 +10,7 @@ from hwmodel.wire.ethernet import FIRST_ADDRESS, FIRST_CLIENT_PORT, OUTSIDE_IPV6
 
 from .packet_kinds import OWN
 from .switch import AclEntry, Port
-
-Address = IPv4Address | IPv6Address
+from .vms import Address, first_ips
 
 
 class Connections:
@@ -45,15 +43,7 @@ class Connections:
         """Return an end's first address of each version, in the order in which it has them."""
         if name not in self._stations:
             return {4: FIRST_ADDRESS, 6: OUTSIDE_IPV6}
-        ips = self._stations[name].ips
-        if ips is None:
-            return {4: FIRST_ADDRESS + self._places[name]}
-        return {prefix.version: first_of(prefix) for prefix in reversed(ips)}
-
-
-def first_of(prefix: IPv4Network | IPv6Network) -> Address:
-    """Return the address, or of a prefix the first address that a station may have."""
-    return prefix[0] if prefix.num_addresses == 1 else prefix[1]
+        return first_ips(self._stations[name], self._places[name])
 
 
 class MadeUpPacket(NamedTuple):

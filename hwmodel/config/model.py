@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from hwmodel.errors import InputError
 from hwmodel.rules.capacities import MOST_EVENTS
 from hwmodel.rules.function_names import PF, function_names, function_number
+from hwmodel.rules.switch_modes import MODES
 
 from .adapter import Nic, Pcie, WirePort
 from .agents import AgentBlock, Management
@@ -331,9 +332,14 @@ class Config(Block):
 
     @property
     def rule_lookups(self) -> int:
-        """Return what a virtual switch compares a frame with: tables of its access rules, or the rules of a list."""
+        """Return what a virtual switch compares a frame with: tables of its access rules, or the rules of a list.
+
+        None where the bridge above has the rules.
+        """
         own, rules = self.host.virtual_switch, self.switch.acl
         assert own is not None, "it is filled in"
+        if MODES[self.switch.mode].has_interfaces:
+            return 0
         return len(rules) if own.rule_match == "list" else len({rule.mask for rule in rules})
 
     @property
@@ -350,6 +356,7 @@ class Config(Block):
             **{name: getattr(own, f"{name}_fs") for name in names},
             "uplink_time": uplink_fs,
             "uplink_byte_time": uplink_byte_fs,
+            "tag_time": self.tag_fs,
             "ring_time": own.ring_time_fs,
             "rule_time": self.rules_fs,
             "sample_time": 0 if own.sample_one_in is None else own.sample_time_fs,
@@ -366,7 +373,14 @@ class Config(Block):
         assert own is not None, "it is filled in"
         frame_fs, byte_fs = self.uplink_costs_fs if own.n_uplink_rings else (0, 0)
         frame_fs += own.frame_time_fs + 2 * own.guest_time_fs + own.ring_time_fs * own.further_rings
-        return frame_fs + self.rules_fs, byte_fs + own.byte_time_fs
+        return frame_fs + self.tag_fs + self.rules_fs, byte_fs + own.byte_time_fs
+
+    @property
+    def tag_fs(self) -> int:
+        """Return what an outer tag takes of a virtual switch's core, 0 where the mode of the switch has none."""
+        own = self.host.virtual_switch
+        assert own is not None, "it is filled in"
+        return own.tag_time_fs if MODES[self.switch.mode].tag is not None and own.n_uplink_rings else 0
 
     @property
     def rules_fs(self) -> int:
@@ -415,8 +429,12 @@ class Config(Block):
 
     @property
     def legs_in_use(self) -> tuple[int, ...]:
-        """Return the legs of a bond in use at the start: with a carrier and, if LACP runs, without a silent partner."""
-        hidden = () if self.bond is None or self.bond.lacp == "off" else self.bond.silent
+        """Return the legs of a bond in use at the start: with a carrier and, if LACP runs, without a silent partner.
+
+        And without those that are not to be used.
+        """
+        own = self.bond
+        hidden = () if own is None else own.idle if own.lacp == "off" else (*own.idle, *own.silent)
         return tuple(leg for leg in range(self.n_legs) if not self.port.is_down(leg) and f"p{leg}" not in hidden)
 
     @property

@@ -42,7 +42,7 @@ STATIONS, RULES, LOOKUP, VLANS, ARBITER, FUNCTIONS, SCHEDULER, DROPS, DRIVERS, P
     "stations", "rules", "lookup", "vlans", "arbiter", "functions", "scheduler", "drops", "drivers", "ports", "outside",
     "links", "sources",
 )  # fmt: skip
-BRIDGES, TREES = "bridges", "trees"
+SECURED, BRIDGES, TREES = "secured", "bridges", "trees"
 
 MOST_JUDGED = 4096  # keys of which it is remembered which rows they have
 
@@ -119,6 +119,7 @@ OF_STATIONS = (
     Operable("trusted", (STATIONS, RULES, BRIDGES), (_limits("macs", "vlans"),)),
     Operable("guards", (STATIONS, RULES, BRIDGES)),
     Operable("pvlan", _IN_STATIONS, (), is_fixed=_is_listed),
+    Operable("port_security", (SECURED,), (check_virtual_switch,)),
     Operable("spoof_check", _IN_STATIONS, (), ("vlan_spoof_check",)),
     *(Operable(key, _IN_STATIONS, ())
       for key in ("vlan_spoof_check", "loopback", "self_loopback", "ethertype_filter")),
@@ -144,7 +145,7 @@ OF_ADAPTERS = (
       for key in ("classes.*", "descriptor_plane", "packet_plane", "pools")),
     Operable("driver.refill", (DRIVERS,)),
     Operable("driver.vms.*.refill", (DRIVERS,)),
-    Operable("host.virtual_switch.bond.silent", (PORTS,)),
+    *(Operable(f"host.virtual_switch.bond.{key}", (PORTS,)) for key in ("silent", "idle")),
     Operable("switch.uplink.native_vlan", (STATIONS, VLANS, BRIDGES)),
     Operable("switch.uplink.vlans", (VLANS, BRIDGES)),
     Operable("switch.uplink.pvlan", _IN_STATIONS),

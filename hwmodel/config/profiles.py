@@ -82,3 +82,16 @@ def lines_of(profiles: Mapping[str, Any], name: str) -> list[Line]:
         found |= {one: Line(one, value, at) for one, value in own.items() if one in OF_PROFILES and one not in found}
         at = own.get("inherit")
     return list(found.values())
+
+
+def vlans_of(profiles: Mapping[str, Profile]) -> dict[str, frozenset[int]]:
+    """Return the VLANs of each profile that has lines, by name."""
+    plain = {name: one.model_dump(mode="json", by_alias=True) for name, one in profiles.items()}
+    found = {}
+    for name in plain:
+        try:
+            lines = {line.key: line.value for line in lines_of(plain, name)}
+        except InheritError:
+            continue
+        found[name] = frozenset(lines.get("vlans") or [lines.get("port_vlan") or 1])
+    return found

@@ -102,7 +102,8 @@ def fill(
     n_beside += number_of_vfs(nic) if n_beside and has_own_threads(host) else 0
     host.setdefault("cores", min(MOST_CORES, number_of_vfs(nic) + vfs_beside + n_beside))
     has_bridge = has_bridge or any(data.get(name) not in (None, []) for name in ("bridge", "bridges", "servers"))
-    fill_virtual_switch(host, data["switch"], nic, has_bridge or uses_wire(workload))
+    leaves = has_bridge or uses_wire(workload) or data["switch"].get("mode", "veb") != "veb"
+    fill_virtual_switch(host, data["switch"], nic, leaves)
     if isinstance(data["switch"].setdefault("ports", []), list):
         list_stations(data["switch"]["ports"], functions_of(data))
         fill_segments(data["switch"]["ports"], nic, workload)

@@ -132,12 +132,13 @@ def _bindings_in(document: Document) -> dict[str, dict[str, str]]:
     """Return what stations of a document have because of their VMs: a profile, or one that they are yet to be given."""
     vms, control = (_of_system(document, name) for name in ("vms", "control"))
     starts = control.get("starts") if isinstance(control, dict) else None
+    binding = {} if control is None else {"binding": DYNAMIC}
     found = {}
     for vm in vms if isinstance(vms, list) else ():
         server, _, station = str(vm.get("at")).rpartition(".") if isinstance(vm, dict) else ("", "", "")
         if server == document.part and isinstance(vm.get("profile"), str):
             is_started = isinstance(starts, dict) and not starts.keys().isdisjoint((vm.get("name"), vm.get("at")))
-            found[station] = {"binding": DYNAMIC} if is_started else {"profile": vm["profile"]}
+            found[station] = binding if is_started else binding | {"profile": vm["profile"]}
     return found
 
 

@@ -35,6 +35,7 @@ from .kinds import (
 )
 from .names import CoreNumber, EtherType, IdKey, Mac, Name, OwnName, PortName, port_number
 from .packet_kinds import ArpOperation, IpPrefix, OwnOr, Protocol, Span
+from .port_security import PortSecurity
 from .private_vlan import PVLAN_FORM, PvlanClass
 
 Admit = Literal["all", "tagged", "untagged"]
@@ -245,6 +246,11 @@ class Port(Block):
         "Whom a private VLAN lets the station reach, in all its VLANs: promiscuous everybody; isolated promiscuous "
         f"ports alone, of which the uplink is one; {PVLAN_FORM} those and its community.",
         unsaid=PROMISCUOUS,
+    )
+    port_security: PortSecurity | None = key(
+        None,
+        "Limit on the addresses that the station may send from, at a virtual switch that learns; null: none.",
+        unsaid=None,
     )
     port: Annotated[str, PortName()] | None = key(
         None,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from hwmodel.rules.function_names import is_pf
+from hwmodel.wire.ethernet import FIRST_ADDRESS
 
 from .model import Config
 from .names import UPLINK, is_uplink, uplink_of
 from .switch import Port
 from .system import Server, apart_ports, servers_of
+
+Address = IPv4Address | IPv6Address
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,16 @@ def vms_of(servers: Iterable[Server]) -> dict[str, Vm]:
             name = place if name in found else name  # of two VMs of one name, which is reported
             found[name] = Vm(name, at, server, port)
     return found
+
+
+def first_ips(port: Port, place: int) -> dict[int, Address]:
+    """Return a station's first address of each version, in the order in which it has them; of a prefix its first.
+
+    One without `ips` has a made-up IPv4 address, by its place among all stations, from 1 on.
+    """
+    if port.ips is None:
+        return {4: FIRST_ADDRESS + place}
+    return {prefix.version: prefix[0] if prefix.num_addresses == 1 else prefix[1] for prefix in reversed(port.ips)}
 
 
 def vms_in_use(servers: Iterable[Server]) -> dict[str, Vm]:

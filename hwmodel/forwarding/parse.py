@@ -68,6 +68,12 @@ def parse_header(frame, n_bytes, outer_kind, header):
     header.is_complete = 1
 
 
+@kernel
+def has_outer_tag(frame, outer_kind):
+    """Tell whether a frame's first type is that of a kind of outer tag, of which there is one."""
+    return read_bytes(frame, TAG_OFFSET, TYPE_BYTES) == OUTER_TYPES[outer_kind]
+
+
 @entry
 def parse(tables, ingress_port, frame, n_bytes, header):
     """Parse a frame as the port it arrives at does; see `parse_header`. The frame counts as not marked bad."""

@@ -29,7 +29,7 @@ CONSTANTS: Mapping[str, Mapping[str, int]] = {
         "jitter_kind": 0, "answers_vary": 0, "read_hits": 0, "write_hits": 0, "read_miss_fs": 0, "write_miss_fs": 0,
     },
     "guests.params": {"buffer_offset_bytes": 0, "mss_bytes": 0, "header_bytes": 0, "posts_sends": 0},
-    "port.mac.params": {"has_peer": 0, "is_tapped": 0, "is_down": 0, "is_silent": 0},
+    "port.mac.params": {"has_peer": 0, "is_tapped": 0, "is_down": 0, "is_silent": 0, "is_idle": 0},
 }  # fmt: skip
 
 

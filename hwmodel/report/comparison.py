@@ -13,6 +13,8 @@ from hwmodel.report.tables import Table
 from hwmodel.results.bottleneck import FULL
 from hwmodel.results.comparison import Comparison
 from hwmodel.results.comparison_text import sentences, way_remarks, way_rows, way_texts
+from hwmodel.results.control_comparison import COLUMNS, REMARK, ControlComparison, left_out_lines, sentence
+from hwmodel.results.control_comparison import way_rows as control_rows
 from hwmodel.results.reading import DELIVERY, MODES_OF_BRIDGE, outward_gbps
 from hwmodel.results.result import Result
 from hwmodel.words.quantities import (
@@ -68,8 +70,20 @@ def compare(
     }
 
 
-def table_of_ways(found: Comparison) -> dict[str, Any]:
+def _table_of_control(found: ControlComparison) -> dict[str, Any]:
+    """Return a table of what each way of telling the network comes to, with the answer before it and remarks after."""
+    rows = [[printable(cell).replace(" us", " µs") for cell in row] for row in control_rows(found)]
+    return {
+        "answer": [printable(f"{sentence(found)}.")],
+        "table": Table(COLUMNS, rows, texts=(0,)),
+        "remarks": [printable(text) for text in (f"{REMARK}.", *left_out_lines(found))],
+    }
+
+
+def table_of_ways(found: Comparison | ControlComparison) -> dict[str, Any]:
     """Return a table of what each way gives and costs, with the answer before it and remarks after it."""
+    if isinstance(found, ControlComparison):
+        return _table_of_control(found)
     header, rows = way_rows(found)
     in_page = [[printable(cell).replace(" us", " µs") for cell in row] for row in rows]
     return {

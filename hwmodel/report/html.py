@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.errors import InputError
 from hwmodel.report import figures, tables
 from hwmodel.report.comparison import compare, table_of_ways
+from hwmodel.report.control_pictures import COURSES, SEQUENCE, control_figures, control_table, sequence_note
 from hwmodel.report.datapath import datapath_figure, left_out_words, system_figure
 from hwmodel.report.figures import ORANGE, VERMILION, missing_extra
 from hwmodel.report.over_time import (
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from hwmodel.results.comparison import Comparison
+    from hwmodel.results.control_comparison import ControlComparison
 
 MOST_FULL_SECTIONS = 6
 _SEPARATOR = re.compile(r"_|\.(?!\d)")
@@ -86,7 +88,7 @@ def render_page(
     results: Sequence[Result],
     labels: Sequence[str],
     defaults: Sequence[Mapping[str, Any] | None] | None = None,
-    ways: Comparison | None = None,
+    ways: Comparison | ControlComparison | None = None,
 ) -> str:
     """Return an HTML page that reports results, with a comparison on top where there are several.
 
@@ -107,7 +109,7 @@ def render_page(
         section_of(result, name, key, index < MOST_FULL_SECTIONS, defaults[index] if defaults is not None else None)
         for index, (result, name, key) in enumerate(zip(results, names, keys, strict=True))
     ]
-    is_comparison, kind = len(results) > 1, "runs" if ways is None else "ways of connecting VMs"
+    is_comparison, kind = len(results) > 1, "runs" if ways is None else ways.kind
     return environment.get_template("page.html.j2").render(
         title=f"{len(results)} {kind} side by side" if is_comparison else names[0],
         sections=sections,
@@ -151,7 +153,8 @@ def breakable(text: str) -> str:
 
 MOST_FLOW_BARS = 24
 FIGURES = (
-    "vms", "busy", "link", "latency", "parts", "alone", "relaxed", "flows", "drops", "stalls", LIVES, *PICTURES,
+    "vms", "busy", "link", "latency", "parts", "alone", "relaxed", "flows", "drops", "stalls",
+    LIVES, COURSES, SEQUENCE, *PICTURES,
 )  # fmt: skip
 _PERCENTILES = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))
 
@@ -189,6 +192,7 @@ def section_of(
         "lives": "" if result.series is None else lives_note(result.series),
         "pictures": PICTURES,
         "actions_note": actions_note(result),
+        "sequence_note": sequence_note(result),
         "stage_notes": [printable(note) for note in stage_notes(result)],
         "tables": {
             **_system_tables(result),
@@ -197,6 +201,7 @@ def section_of(
             "stages": stage_table(result),
             "agents": agent_table(result),
             "actions": action_table(result),
+            "control": control_table(result),
             "closed_form": tables.closed_form_table(result),
             "ceilings": tables.ceilings_table(result),
             "next_steps": tables.next_steps_table(result),
@@ -288,6 +293,7 @@ def _figures(result: Result, key: str) -> dict[str, str]:
         drawn["drops"] = figures.bars(f"{key}-drops", reasons, counts, "frames", "Drops by reason", VERMILION)
     if result.series is not None:
         drawn |= over_time_figures(result.series, key)
+    drawn |= control_figures(result, key)
     drawn["busy"] = _busy_figure(result, f"{key}-busy")
     drawn["relaxed"] = _relaxed_figure(result, f"{key}-relaxed")
     stalls = stall_shares(result)

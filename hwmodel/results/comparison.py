@@ -200,6 +200,7 @@ class Comparison(Finding):
     """
 
     not_in_json: ClassVar[tuple[str, ...]] = ("results",)
+    kind: ClassVar[str] = "ways of connecting VMs"
     schema_version: int = 1
     ways: tuple[WayFigures, ...]
     left_out: tuple[LeftOutWay, ...] = ()

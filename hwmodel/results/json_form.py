@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import json
 import math
 import numbers
+import operator
 import re
 import sys
 import types
 import typing
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from hwmodel.errors import InputError
@@ -27,6 +29,9 @@ Path = tuple[str | int, ...]
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MOST_LINES = 20
+_MANY_ROWS = 256
+_SCALARS = (str, int, float)
+_LINES = ("\n", ":")  # between the items of a list in JSON, which have no line breaks
 _DEEPEST = 40  # nesting of objects and lists; a result with a bridge has 12 levels
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
@@ -86,9 +91,65 @@ def document_of(record: Any, left_out: Collection[str] = ()) -> str:
     pydantic's serializer, though four times as fast, is not used: it writes figures below 0.0001 differently, those
     from 1e16 on differently in different versions, and NaN and sets without an error.
     """
-    document = _dumped(_record_values(record, left_out), indent=2) + "\n"
+    members = []
+    for name, key, _, kind, _, is_verbatim, may_be_empty in _fields_of(record.__class__):
+        if name not in left_out and ((item := getattr(record, name)) or may_be_empty):
+            text = _rows_text(key, item)
+            members.append(text or _dumped({key: item if is_verbatim else _plain(item, kind)}, indent=2)[2:-2])
+    document = "{\n" + ",\n".join(members) + "\n}\n" if members else "{}\n"
     # A lone surrogate, which UTF-8 cannot encode, is written as its JSON escape.
     return document if document.isascii() else document.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _rows_text(key: str, rows: Any) -> str:
+    """Write a document's member that is very many records alike, such as flows, by columns: in a quarter of the time.
+
+    Empty for anything else, and for what JSON cannot hold.
+    """
+    if not (isinstance(rows, tuple) and len(rows) >= _MANY_ROWS and dataclasses.is_dataclass(rows[0])):
+        return ""
+    try:
+        columns = columns_of(type(rows[0]), rows)
+        texts = {kind: _texts(kind, [each for of, each in columns.values() if of is kind]) for kind in _SCALARS}
+    except ValueError:
+        return ""
+    form: dict[str, Any] = {}
+    for name in columns:
+        *path, last = name.split(".")
+        functools.reduce(lambda inner, step: inner.setdefault(step, {}), path, form)[last] = "%s"
+    before, row, behind = re.split(r"(?<=\[)\n|\n(?=  \])", _dumped({key: [form]}, indent=2)[2:-2])
+    write_row = row.replace('"%s"', "%s").__mod__
+    cells = zip(*(map(texts[kind].__getitem__, column) for kind, column in columns.values()), strict=True)
+    return f"{before}\n" + ",\n".join(map(write_row, cells)) + f"\n{behind}"
+
+
+def columns_of(of_all: Any, rows: Collection[Any]) -> dict[str, tuple[Any, list[Any]]]:
+    """Return type and values of each figure of records of a class, by its JSON keys with dots between.
+
+    Raises ValueError where a record is of another class, or a value not of its declared type.
+    """
+    found: dict[str, tuple[Any, list[Any]]] = {}
+    for field in _fields_of(of_all):
+        column = list(map(operator.attrgetter(field.name), rows))
+        may_be = {field.kind} if dataclasses.is_dataclass(field.kind) else {field.present, type(None)}
+        if field.is_verbatim or not field.may_be_empty or not set(map(type, column)) <= may_be:
+            raise ValueError(field.name)
+        if dataclasses.is_dataclass(field.kind):
+            inner = columns_of(field.kind, column)
+            found |= {f"{field.key}.{name}": each for name, each in inner.items()}
+        elif field.present in _SCALARS:
+            found[field.key] = field.present, column
+        else:
+            raise ValueError(field.name)
+    return found
+
+
+def _texts(kind: Any, columns: Iterable[Iterable[Any]]) -> dict[Any, str]:
+    """Return the JSON of each scalar in columns of a type; raises ValueError for NaN and infinities."""
+    distinct = dict.fromkeys(itertools.chain(*columns))
+    plain = [_plain(one, kind) for one in distinct]
+    written = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=_LINES)
+    return dict(zip(distinct, written[1:-1].split("\n"), strict=bool(distinct)))
 
 
 def _dumped(values: Any, indent: int | None = None) -> str:

@@ -498,6 +498,6 @@ def set_in_run(config: Mapping[str, Any]) -> set[str]:
     """Return the keys that events and agents may set while a run of a resolved configuration goes on."""
     agents = [*(config.get("agents") or {}).values()]
     rules = (rule for agent in agents for rule in agent.get("rules") or ())
-    granted = {"vlans" for agent in agents if "vdp_bridge" in agent}
+    granted = {key for agent in agents for role, key in (("vdp_bridge", "vlans"), ("lacp", "idle")) if role in agent}
     said = [event.get("set") for event in (*(config.get("scenario") or ()), *rules)]
     return granted | {key for one in said for keys in (one if isinstance(one, list) else [one]) for key in keys or ()}

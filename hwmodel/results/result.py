@@ -6,6 +6,7 @@ are in the unit in the name of the field that holds it (`latency_ns`: nanosecond
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from math import fsum
@@ -34,7 +35,7 @@ from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.control import ControlResult
 from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.figure_fields import with_figures
-from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
+from hwmodel.results.json_form import Problem, columns_of, document_of, parse_result, to_plain
 from hwmodel.results.measured import Bottleneck, Latency, VmResult
 from hwmodel.results.series import Series
 from hwmodel.results.shared_links import BusResult, PcieSwitchResult
@@ -425,6 +426,20 @@ class Result:
         does not have.
         """
         return document_of(self, () if include_host_run else ("host_run",))
+
+    def flow_columns(self) -> dict[str, Any]:
+        """Return `flows` as numpy arrays of equal length, by the JSON keys (`latency_ns.mean`); NaN for null."""
+        import numpy as np
+
+        return {name: np.array(each, kind) for name, (kind, each) in columns_of(FlowResult, self.flows).items()}
+
+    def flow_archive(self) -> bytes:
+        """Return the content of an npz file with `flow_columns`, for `numpy.load`."""
+        import numpy as np
+
+        archive = io.BytesIO()
+        np.savez(archive, **self.flow_columns())
+        return archive.getvalue()
 
     @classmethod
     def from_json(cls, text: str, name: str = "result") -> Result:

@@ -20,3 +20,6 @@ LEAST_TYPE = 0x0600
 FAST_PERIOD_FS = 10**15
 SLOW_PERIOD_FS = 30 * FAST_PERIOD_FS
 PERIODS_TO_TIMEOUT = 3
+LACP_TYPE = 0x8809  # slow protocols
+# Of a LACPDU behind its type: subtype, version, the head of the actor's TLV, its system, key and port, the last 2 B.
+LACP_HEAD_BYTES, LACP_PORT_BYTES = 18, 2

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
+from functools import cache
 from typing import NamedTuple
 
 from hwmodel.resources import BUSY_SHARES
@@ -233,6 +234,9 @@ def _of_ports() -> Iterator[Figure]:
     parts = _sum(("port", PORTS, "switch", "steering", "counts", "n_without_room"))
     yield Figure("flow_director.without_room", PORT, FRAMES, "found no room for filters of", parts,
                  needs="flow director")  # fmt: skip
+    wire = ("port", PORTS, "mac", "params")
+    bare = (Part((*wire, "is_down")), Part((*wire, "is_silent"), -1))
+    yield Figure("dead_wires", PORT, Unit("dead wire", "count"), "had", bare, is_level=True)
 
 
 _OVER_BRIDGE = "came to adapters over the bridge"
@@ -317,6 +321,7 @@ FIGURES = {(row.of, row.name): row for rows in (_of_functions(), _of_ports(), _o
 NAMES = tuple(dict.fromkeys(name for _, name in FIGURES))
 
 
+@cache
 def rows_of(record: str) -> dict[str, Figure]:
     """Return the rows of a record of results (`totals`, `pcie.up.bytes`), or of its VMs (`vms`), by their fields."""
     if record == "vms":

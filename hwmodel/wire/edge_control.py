@@ -1,8 +1,8 @@
-"""Frames by which a server tells the bridge beside it of its VMs: LLDP with an EVB TLV, ECP, VDP; and RARP's.
+"""Frames by which a server tells the bridge beside it of its VMs: LLDP with an EVB TLV, ECP, VDP.
 
 Formats are those of IEEE 802.1AB (LLDP) and of 802.1Q, clauses 40 to 43 and annex D (EVB TLV, VDP, ECP), as lldpad 1.1
-sends them in both roles (tests/vectors/lldpad_vdp.txt); an announcement is as QEMU's. What is encoded here is the part
-of a frame behind its EtherType. Decoding raises ValueError for bytes that are none of this.
+sends them in both roles (tests/vectors/lldpad_vdp.txt). What is encoded here is the part of a frame behind its
+EtherType. Decoding raises ValueError for bytes that are none of this.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, mac_to_bytes
-from hwmodel.wire.tags import build_header
+from hwmodel.wire.ethernet import ADDRESS_BYTES, mac_to_bytes
 
-LLDP_TYPE, ECP_TYPE, RARP_TYPE = 0x88CC, 0x8940, 0x8035
+LLDP_TYPE, ECP_TYPE = 0x88CC, 0x8940
 NEAREST_CUSTOMER_BRIDGE = 0x0180_C200_0000
 # Shortest frame without FCS: what is shorter is padded by whoever sends it, ECP's acknowledgements by the wire alone.
 SHORTEST_BYTES = 60
@@ -220,13 +219,6 @@ def _vsi_of(mode: VsiMode, manager: bytes, body: bytes) -> Vsi:
     return Vsi(mode, manager, word >> 8, word & 0xFF, instance, filters, status, id_format)
 
 
-def announcement(mac: int) -> bytes:
-    """Return the frame, 60 B, by which a VM's host tells switches where an address is now: RARP, as QEMU sends it."""
-    own = mac_to_bytes(mac)
-    head = bytes.fromhex("0001 0800 06 04 0003")  # Ethernet, IPv4, their lengths, request of one's own address
-    return (build_header(BROADCAST_MAC, mac, RARP_TYPE) + head + (own + bytes(4)) * 2).ljust(SHORTEST_BYTES, b"\0")
-
-
 _MODES = {
     VsiMode.PRE_ASSOCIATE: "pre-associate",
     VsiMode.RESERVE: "pre-associate with reservation",
@@ -244,13 +236,16 @@ def status_words(status: int) -> str:
     return words + ", kept as it was" * bool(status & KEPT) + ", for good" * bool(status & HARD_ERROR)
 
 
-def told(ethertype: int, data: bytes) -> str:
-    """Say in a few words what a frame says, by what follows its EtherType."""
-    if ethertype == LLDP_TYPE:
-        evb = evb_of(data)
-        if evb is None:
-            return "LLDP"
-        return f"LLDP, EVB: RTE {evb.rte}, RWD {evb.rwd}, RKA {evb.rka}, {evb.retries} retries"
+def lldp_words(data: bytes) -> str:
+    """Say what an LLDPDU says of EVB."""
+    evb = evb_of(data)
+    if evb is None:
+        return "LLDP"
+    return f"LLDP, EVB: RTE {evb.rte}, RWD {evb.rwd}, RKA {evb.rka}, {evb.retries} retries"
+
+
+def ecp_words(data: bytes) -> str:
+    """Say what a frame of ECP says, with its VSIs."""
     ecp = Ecp.of(data)
     if ecp.is_acknowledgement:
         return f"ECP acknowledges {ecp.sequence}"

@@ -221,14 +221,19 @@ def over_the_wire_by_vlan(port: str, gbps: float, n_ports: int) -> str:
     return f"Frames between VMs in VLANs of their own {come_back}; in one VLAN they would stay in the adapter."
 
 
-def over_the_wire_by_mode(mode: str, port: str, gbps: float, n_ports: int, inside: tuple[float, str] | None) -> str:
-    """Say what a mode costs that sends all frames out; `inside`: Gb/s, and what limits, if they stayed inside."""
+def over_the_wire_by_mode(
+    mode: str, port: str, gbps: float, n_ports: int, inside: tuple[float, str] | None, *, is_in_memory: bool
+) -> str:
+    """Say what a mode costs that sends all frames out; `inside`: Gb/s, and what limits, if they stayed inside.
+
+    `is_in_memory`: a virtual switch sends them out, not the adapter.
+    """
     why = f"In mode {mode} frames between VMs {_come_back(port, gbps, n_ports)}"
     if inside is None:
         return f"{why}."
     gbps_inside, limited_by = inside
     at_most = f"at most {fixed_text(gbps_inside, 2)} Gb/s, limited by {limit_name(limited_by)}"
-    return f"{why}; in mode veb they would stay in the adapter: {at_most}."
+    return f"{why}; in mode veb they would stay in the {'virtual switch' if is_in_memory else 'adapter'}: {at_most}."
 
 
 def _come_back(port: str, gbps: float, n_ports: int) -> str:

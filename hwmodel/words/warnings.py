@@ -37,6 +37,17 @@ WINDOW_IS_WHOLE = "the window is whole, only the short runs behind it are not"
 NO_FRAME = "No frame was delivered in the window: it gives no rates."
 
 
+def run_before_their_network(late_ns: Mapping[str, float], way: str) -> str:
+    """Warn of VMs that run before their ports, or wires, have what their profiles say; how long each does."""
+    told = [f"{name} for {time_text(ns)}" for name, ns in list(late_ns.items())[:MOST_NAMES]]
+    if len(late_ns) > MOST_NAMES:
+        told.append(f"{len(late_ns) - MOST_NAMES} more")
+    return (
+        f"VMs run before the network has what they need, in way {way}: {listed(told)}; what they send drops meanwhile "
+        "where their VLANs lack."
+    )
+
+
 def beyond_devices(found: Mapping[str, tuple[str, str, str]]) -> str:
     """Say what no such adapter does; `found`: by key what is asked, the device, and what that has."""
     keys = [f"{key} ({asked}; the {device} has {has})" for key, (asked, device, has) in found.items()]

@@ -107,7 +107,7 @@ def _pattern_sources(
 
 def _by_own_uplink(config: Config, stream: Demand) -> Demand:
     """Replace `uplink` among a stream's targets by the uplink of its sender's Ethernet port."""
-    if all(to != UPLINK for to, _ in stream.targets):
+    if UPLINK not in dict(stream.targets):
         return stream
     own = uplink_of(port_of_end(config, stream.port))
     return replace(stream, targets=tuple((own if to == UPLINK else to, weight) for to, weight in stream.targets))

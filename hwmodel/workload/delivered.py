@@ -141,7 +141,8 @@ class FrameBytes:
             if record < SAID:
                 said = self._said[SAID + PAYLOADS - record]
                 assert isinstance(said, bytes), "its index says so"
-                frame, missing = self._copy_headers[copy_kind] + said, 0
+                header, sent = self._copy_headers[copy_kind], self._templates[template]
+                frame, missing = header[: len(header) - sent.flow_bytes] + said, 0
             elif record < -1:
                 frame, missing = control_frame_of(-2 - record), 0
             elif record < 0:

@@ -86,8 +86,10 @@ def test_addresses_have_numbers_by_bridge_and_vlan_and_groups_none():
 
 def test_of_two_homes_the_first_counts_and_who_learns_asks_nobody():
     bridges = zeros(1, BRIDGE)
-    enter_homes(bridges, *columns((0, 5, 1, 3), (0, 5, 1, 8), (0, 5, 7, 4), (1, 5, 1, 6)))
+    slots = np.zeros(4, np.int64)
+    enter_homes(bridges, *columns((0, 5, 1, 3), (0, 5, 1, 8), (0, 5, 7, 4), (1, 5, 1, 6)), slots)
     bridge = bridges[0]
+    assert slots[0] == slots[1] and np.array_equal(np.flatnonzero(bridge.home["logical_port"]), np.unique(slots))
     assert [home_of(bridge, *key) for key in ((0, 5, 1), (0, 5, 7), (1, 5, 1), (1, 5, 7))] == [3, 4, 6, NOBODY]
     bridge.box[1].params.learns = 1
     numbers = [address_of(bridge, 0, 5, 1), address_of(bridge, 1, 5, 1)]

@@ -29,6 +29,7 @@ from hwmodel.machine.time.commands import (
     POLICER,
     RECEIVE_LIMIT,
     REFILL,
+    SECURITY,
     SHAPER,
     SOURCE,
     TABLE,
@@ -39,7 +40,7 @@ from hwmodel.machine.time.commands import (
     rewrite_bucket,
     write_words,
 )
-from hwmodel.machine.traffic.sources import frame_given, load_changes, wire_changes
+from hwmodel.machine.traffic.sources import frame_given, frame_given_outside, load_changes, wire_changes
 
 
 @kernel
@@ -92,6 +93,8 @@ def obey(nic, words, now_fs, command):
         begin_watch(nic, words, commands, command)
     elif command.kind == LISTENING:
         begin_to_listen(nic, commands, command)
+    elif command.kind == GIVEN and part < 0:
+        frame_given_outside(nic, now_fs)
     elif command.kind == GIVEN:
         frame_given(nic, part)
     elif command.kind == SOURCE:
@@ -112,6 +115,8 @@ def follow_written(nic, now_fs, command):
         expect_line_anew(nic.port[command.part].mac)
     elif command.kind == DROPPING:
         nic.moves_due = 1  # the copy that waits for a descriptor may be dropped now
+    elif command.kind == SECURITY:
+        nic.virtual_switch.learned.port[command.part].is_shut = 0
     elif command.kind == REFILL:
         refill_what_is_taken(nic, now_fs, command.part)
     elif command.kind == WIRE_STATE:

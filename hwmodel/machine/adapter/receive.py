@@ -33,7 +33,7 @@ from hwmodel.machine.time.clock import COALESCING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 
-NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
+NO_DESCRIPTOR, PORT_SECURITY = DropReason.NO_DESCRIPTOR.value, DropReason.PORT_SECURITY.value
 MOST_BEGUN = 15  # frames that a descriptor counts in 4 bits (Linux ixgbe_type.h, IXGBE_RXDADV_RSCCNT_MASK)
 MOST_COALESCED_BYTES = 65535  # Linux ixgbe, ixgbe_configure_rscctl: what all buffers of one receive may have
 
@@ -382,6 +382,13 @@ def sender_of(nic, copy):
     return np.int64(1 if kind.is_mirrored else 2 + nic.ledger.directory.ends[kind.flow].sender)
 
 
+@kernel
+def is_shut_for(nic, copy):
+    """Tell whether a copy is for a port that its security has shut."""
+    learned = nic.virtual_switch.learned
+    return learned.has_shut != 0 and learned.port[nic.traffic.copy_kind[copy.copy_kind].port].is_shut != 0
+
+
 @out_of_line
 def lay_copies(nic, now_fs):
     """Write waiting copies into the guests' rings, in order; one that finds no buffer is dropped, or holds all up."""
@@ -390,7 +397,10 @@ def lay_copies(nic, now_fs):
         copy = fifo.ring[fifo.head & fifo.mask]
         n_needed = descriptors_for(nic.guests, copy.n_bytes)
         queue = nic.rx_queue[copy.queue]
-        if queue.params.drop_enable:
+        is_kept_out = is_shut_for(nic, copy)
+        if is_kept_out:
+            lacks = False
+        elif queue.params.drop_enable:
             owed, most = switch.owed[copy.queue], nic.params.rx_ring - 1
             sender, batch = sender_of(nic, copy), switch.params.batch
             lacks = not finds_room(owed, sender, n_needed, queue.cached, most, batch)
@@ -405,8 +415,8 @@ def lay_copies(nic, now_fs):
         fifo.head += 1
         seen_fs = switch.head_waits_fs if switch.is_blocked else now_fs
         switch.is_blocked = 0
-        if lacks:
-            copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
+        if lacks or is_kept_out:
+            copy_dropped(nic, now_fs, copy, PORT_SECURITY if is_kept_out else NO_DESCRIPTOR)
         else:
             if switch.params.marks:
                 mark(nic, copy.copy_kind, queue.waiting_bytes, 1)

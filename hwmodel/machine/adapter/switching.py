@@ -503,8 +503,7 @@ def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
     frame = nic.grants.ring[grant & nic.grants.mask]
     nic.ledger.journeys.slot[frame.journey].payload_in_fs = now_fs
-    grants, cuts_sends = nic.grants, nic.guests.params.mss_bytes > 0
-    n_frames, n_bytes = 1, frame.n_bytes
+    grants, cuts_sends, n_frames, n_bytes = nic.grants, nic.guests.params.mss_bytes > 0, 1, frame.n_bytes
     if cuts_sends and frame.n_more > 0:
         n_frames, n_bytes = 1 + frame.n_more, frame.n_more * frame.n_bytes + frame.last_bytes
     while grants.head != grants.tail:
@@ -521,9 +520,9 @@ def frame_in(nic, now_fs, grant):
         if cuts_sends:
             send_goes_on(nic, now_fs, first, journey)
     if frame.queue >= 0:  # else its function has gone
-        number = nic.tx_queue[frame.queue].params.function
-        nic.ledger.function[number].sent_bytes += n_bytes + n_frames * FCS_BYTES
-        nic.ledger.function[number].sent_frames += n_frames
+        own = nic.ledger.function[nic.tx_queue[frame.queue].params.function]
+        own.sent_bytes += n_bytes + n_frames * FCS_BYTES
+        own.sent_frames += n_frames
         if not cuts_sends:  # those of a send are done as its last frame goes on
             nic.done_queue = frame.queue
         if nic.params.counts_rings:

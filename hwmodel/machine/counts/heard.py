@@ -1,4 +1,4 @@
-"""Frames that agents hear of: those delivered to a function for which somebody listens, by what their headers say."""
+"""Frames that agents hear of: those delivered to a function, or outside, by what their headers say."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.far_tables import lengthened
 from hwmodel.forwarding.octets import read_bytes
 from hwmodel.forwarding.parse import TAG_OFFSET
+from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.ledger_state import CAME_TRUE
 from hwmodel.rules.switch_modes import C_TAG, TYPE_BYTES
 
 ADDRESS_BYTES = 6
 ANY_VALUE = -1  # of what a listener does not ask for
+OUTSIDE = -1  # in place of a function: who is at the other end of the wire, without a bridge there
 NO_TYPE = -2  # of a frame that ends before it
 C_TAG_TYPE, C_TAG_BYTES = C_TAG.ethertype, C_TAG.n_bytes
 
@@ -40,11 +42,12 @@ def fits(listener, header):
 
 @kernel
 def hear(nic, now_fs, finished, index):
-    """Note a frame that a guest can see for each who listens for it, and let the run end behind this instant.
+    """Note a frame that a guest, or who is outside, can see for each who listens, and let the run end behind it.
 
     `index`: of its journey, from which its message is known.
     """
-    watches, function = nic.watches, nic.traffic.copy_kind[finished.copy_kind].function
+    watches, kind = nic.watches, nic.traffic.copy_kind[finished.copy_kind]
+    function = OUTSIDE if kind.port == UPLINK else kind.function
     header = nic.headers.copy_header[finished.copy_kind]
     for at in range(watches.n_listeners):
         listener = watches.listener[at]

@@ -278,6 +278,8 @@ def delivered_to_wire(nic, now_fs, copy):
     note_latency(ledger, flow, now_fs, journey)
     if ledger.log.enabled & LOGGED:
         note_delivery(ledger, now_fs, copy.copy_kind, copy.n_bytes, journey)
+    if ledger.log.enabled & HEARD:
+        hear(nic, now_fs, copy, journey.index)
     journey.sent_fs = now_fs
     journey_ends_there(ledger, now_fs, copy.journey)
 

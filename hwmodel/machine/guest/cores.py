@@ -256,7 +256,7 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
     core.passing_fs = looking_fs + int(n > 0) * params.batch_time_fs
     core.passing_fs += task.n_copies * params.frame_time_fs + task.n_ends * params.guest_time_fs
     core.passing_fs += task.n_samples * params.sample_fs + task.n_cut * params.cutting_fs
-    core.passing_fs += task.n_driven * params.uplink_time_fs + n * params.rules_fs
+    core.passing_fs += task.n_driven * params.uplink_time_fs + n * params.rules_fs + task.n_tags * params.tag_fs
     if params.ring_time_fs > 0:
         core.passing_fs += n * params.ring_time_fs * further_rings(nic, core)
     core.started_fs = begins_at(nic.guests, core, now_fs, entry_fs)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.forwarding.parse import has_outer_tag
+from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.passed_flows import sample
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.switch.segments import copies_for_uplink, pieces_of
@@ -12,7 +14,7 @@ from hwmodel.machine.switch.segments import copies_for_uplink, pieces_of
 def clear(task):
     """Begin to count what a piece of a core's work is."""
     task.n_copies, task.n_ends, task.n_bytes, task.n_samples = 0, 0, 0, 0
-    task.n_cut, task.n_driven, task.driven_bytes = 0, 0, 0
+    task.n_cut, task.n_driven, task.driven_bytes, task.n_tags = 0, 0, 0, 0
 
 
 @kernel
@@ -35,6 +37,19 @@ def add_copies(nic, task, number, n_bytes, n_taken):
     task.n_ends += (n - n_out) * (1 - has_threads)
     task.n_driven += n_out
     task.driven_bytes += n_out * n_bytes
+    if nic.virtual_switch.params.tag_fs > 0:
+        task.n_tags += outer_tags(nic, number, template)
+
+
+@kernel
+def outer_tags(nic, number, template):
+    """Return how many outer tags a frame loses that comes by the uplink, and its copies for the uplink have."""
+    arrival, kind = nic.headers.template_header[number], nic.port[0].switch.tables.port[UPLINK].outer_kind
+    n = int(arrival.ingress == UPLINK and has_outer_tag(arrival.octets, kind))
+    for at in range(template.first_copy, template.first_copy + template.n_copies + template.n_mirrored):
+        if nic.traffic.copy_kind[at].port == UPLINK:
+            n += int(has_outer_tag(nic.headers.copy_header[at].octets, kind))
+    return n
 
 
 @kernel

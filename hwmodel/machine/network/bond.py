@@ -9,7 +9,13 @@ from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG
 from hwmodel.forwarding.steering import read_flow
 from hwmodel.machine.time.clock import ADAPTER_PORTS, BOND_TIMER
 from hwmodel.machine.time.events import set_timer
-from hwmodel.rules.ethernet import FAST_PERIOD_FS, PERIODS_TO_TIMEOUT
+from hwmodel.rules.ethernet import (
+    FAST_PERIOD_FS,
+    LACP_HEAD_BYTES,
+    LACP_PORT_BYTES,
+    LACP_TYPE,
+    PERIODS_TO_TIMEOUT,
+)
 from hwmodel.rules.switch_modes import TYPE_BYTES
 
 ACTIVE_BACKUP, SOURCE_MAC, L4_HASH = range(3)
@@ -25,9 +31,12 @@ BOND_PARAMS = record(*ints("n_legs", "mode", "primary", "monitor_fs", "down_dela
 # `passed`: copies handed to the leg's MAC. `lost_out`, `lost_in`: copies to be sent, and frames coming in, that were
 # lost on a dead wire.
 LEG_COUNTS = record(*ints("passed", "lost_out", "lost_in"))
-# `dead_fs`, `bare_fs`: since when its wire is dead, and since when it has no carrier. `found_fs`: when the bond will
-# notice that the leg should be used, or no longer; `NEVER` if there is nothing to notice.
-LEG = record(*ints("is_in_use", "is_dead", "is_bare", "dead_fs", "bare_fs", "found_fs"), ("counts", LEG_COUNTS))
+# `is_idle`: it is not to be used, as LACP has told. `dead_fs`, `bare_fs`: since when its wire is dead, and since when
+# it has no carrier. `found_fs`: when the bond will notice that the leg should be used, or no longer; `NEVER` if there
+# is nothing to notice.
+LEG = record(
+    *ints("is_in_use", "is_dead", "is_bare", "is_idle", "dead_fs", "bare_fs", "found_fs"), ("counts", LEG_COUNTS)
+)
 LEG_EVENT = record(*ints("at_fs", "leg", "what"), ("counts", LEG_COUNTS))
 BOND_COUNTS = record(*ints("without_leg"))
 BOND = record(
@@ -43,9 +52,12 @@ BOND = record(
 
 @kernel
 def should_be_used(bond, mac):
-    """Tell whether a leg looks usable: its wire is up, or is dead with a carrier and without LACP to tell so."""
+    """Tell whether a leg looks usable: its wire is up, or is dead with a carrier and without LACP to tell so.
+
+    And nobody has said that it is not to be used.
+    """
     params = mac.params
-    return params.is_down == 0 or (params.is_silent != 0 and bond.params.lacp_fs == 0)
+    return params.is_idle == 0 and (params.is_down == 0 or (params.is_silent != 0 and bond.params.lacp_fs == 0))
 
 
 @kernel
@@ -102,7 +114,10 @@ def log_leg(bond, now_fs, number, what):
 
 @out_of_line
 def leg_changes(bond, clock, mac, number, now_fs):
-    """Note that a leg's wire has died, lives again, or has lost its carrier; set when the bond will notice."""
+    """Note that a leg's wire has died, lives again, or has lost its carrier; set when the bond will notice.
+
+    What it is told (`is_idle`) it knows at once.
+    """
     leg, params = bond.leg[number], mac.params
     is_bare = params.is_down != 0 and params.is_silent == 0
     if is_bare and leg.is_bare == 0:
@@ -112,7 +127,8 @@ def leg_changes(bond, clock, mac, number, now_fs):
         leg.dead_fs = now_fs
         if clock.has_started:
             log_leg(bond, now_fs, number, WIRE_DIED if leg.is_dead else WIRE_LIVES)
-    leg.is_bare = is_bare
+    is_told = params.is_idle != leg.is_idle
+    leg.is_bare, leg.is_idle = is_bare, params.is_idle
     leg.found_fs = NEVER
     is_wanted = should_be_used(bond, mac)
     if is_wanted == (leg.is_in_use != 0):
@@ -121,6 +137,10 @@ def leg_changes(bond, clock, mac, number, now_fs):
         leg.is_in_use = is_wanted
         bond.active = 0
         choose_legs(bond)
+        return
+    if is_told:
+        leg.found_fs = now_fs
+        leg_found(bond, number, now_fs)
         return
     leg.found_fs = found_back_fs(bond.params, now_fs) if is_wanted else found_out_fs(bond.params, leg)
     if leg.found_fs < NEVER:
@@ -174,12 +194,24 @@ def connection_hash(header, flow):
     return (found ^ found >> 8) >> 1
 
 
+@kernel
+def leg_of_lacpdu(header):
+    """Return which leg a header of LACP is about, by the number of its sender's port; `NO_LEG` of others."""
+    at = TAG_OFFSET + (C_TAG_BYTES if has_tag(header) else 0)
+    if read_bytes(header.octets, at, TYPE_BYTES) != LACP_TYPE or header.n_bytes < at + TYPE_BYTES + LACP_HEAD_BYTES:
+        return NO_LEG
+    return read_bytes(header.octets, at + TYPE_BYTES + LACP_HEAD_BYTES - LACP_PORT_BYTES, LACP_PORT_BYTES) - 1
+
+
 @out_of_line
 def leg_of(bond, header, flow, is_coming):
     """Return by which leg a frame with a header goes, or comes; `NO_LEG` if none is in use.
 
-    `flow`: a record to read the header's flow into.
+    A LACPDU goes by the leg that it is about, in use or not. `flow`: a record to read the header's flow into.
     """
+    lacp_leg = leg_of_lacpdu(header)
+    if 0 <= lacp_leg < bond.params.n_legs:
+        return lacp_leg
     if bond.n_in_use == 0:
         return NO_LEG
     if bond.params.mode == ACTIVE_BACKUP:

@@ -410,9 +410,7 @@ def forward(bridge, servers, now_fs, port_number):
         sample(bridge, now_fs, logical_port.params.sampler - 1, crossing)
     if logical_port.params.watched_in and port.is_shut == 0:
         hold(bridge, place, np.int64(hop.logical_port), CAME)
-    reason = hop.reason
-    if not takes_in(bridge, now_fs, port, hop.source, hop.logical_port):
-        reason = PORT_SECURITY
+    reason = hop.reason if takes_in(bridge, now_fs, port, hop.source, hop.logical_port) else PORT_SECURITY
     if reason == NO_REASON:
         if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
             reason = RATE_LIMITED

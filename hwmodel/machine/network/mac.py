@@ -30,7 +30,9 @@ MAC_PARAMS = record(
     # The other end of the wire: whether a bridge stands there, and for how long a bit flies.
     *ints("has_peer", "propagation_fs"),
     *ints("is_tapped"),  # what passes the port is logged: here, or by the bridge at the other end if there is one
-    *ints("is_down", "is_silent"),  # nothing is sent or received; `is_silent`: though there is a carrier
+    # `is_down`: nothing is sent or received; `is_silent`: though there is a carrier. `is_idle`: a bond does not use it,
+    # whatever its carrier is.
+    *ints("is_down", "is_silent", "is_idle"),
 )
 MAC = record(
     ("params", MAC_PARAMS),

@@ -124,14 +124,15 @@ def home_of(bridge, box, mac, vlan):
 
 
 @entry
-def enter_homes(bridges, boxes, macs, vlans, logical_ports):
-    """Enter where the configuration puts addresses; if it puts one at two places, the first counts.
+def enter_homes(bridges, boxes, macs, vlans, logical_ports, slots):
+    """Enter where the configuration puts addresses, and note in which `slots`; if at two places, the first counts.
 
     `bridges` is a one-element record array of BRIDGE, the others int64 (n,).
     """
     bridge = bridges[0]
     for i in range(len(macs)):
-        home = bridge.home[home_slot(bridge, boxes[i], macs[i], vlans[i])]
+        slots[i] = home_slot(bridge, boxes[i], macs[i], vlans[i])
+        home = bridge.home[slots[i]]
         if home.logical_port == 0:
             home.mac, home.vlan, home.box = macs[i], vlans[i], boxes[i]
             home.logical_port = logical_ports[i] + 1

@@ -24,7 +24,8 @@ from hwmodel.forwarding.header_store import (
     same_octets,
 )
 from hwmodel.forwarding.octets import read_bytes
-from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG, parse, read_behind
+from hwmodel.forwarding.outer_tag import NO_OUTER_TAG
+from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG, has_outer_tag, parse, read_behind
 from hwmodel.forwarding.pools import BROADCAST
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_WORDS, PORTS_PER_WORD, UPLINK, contains, remove
 from hwmodel.forwarding.rewrite import rewrite
@@ -439,11 +440,15 @@ def hash_beyond(nic, copy_kind):
 def hash_on_arrival(nic, frame):
     """Return the hash by which a frame from the wire has its ring of an uplink; one from a bridge that is not IP has 0.
 
-    The sender's adapter has put its target's port number there in that case, for rings of its own.
+    The sender's adapter has put its target's port number there in that case, for rings of its own. The adapter does not
+    look behind an outer tag, which is the virtual switch's.
     """
+    octets, at = nic.headers.template_header[frame.template].octets, TAG_OFFSET
+    kind = nic.port[0].switch.tables.port[UPLINK].outer_kind
+    if kind != NO_OUTER_TAG and has_outer_tag(octets, kind):
+        return np.int64(0)
     if nic.port[0].switch.has_peer == 0:
         return np.int64(frame.hash)
-    octets, at = nic.headers.template_header[frame.template].octets, TAG_OFFSET
     if read_bytes(octets, at, TYPE_BYTES) == TYPE_C_TAG:
         at += C_TAG_BYTES
     return np.int64(frame.hash) if read_bytes(octets, at, TYPE_BYTES) in (TYPE_IPV4, TYPE_IPV6) else np.int64(0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
-from hwmodel.machine.pcie.links import core_place
+from hwmodel.machine.pcie.links import core_place, is_of_uplink
 from hwmodel.machine.switch.flow_cache_state import EXACT_HIT, MISS, WILDCARD_HIT
 from hwmodel.machine.time.random_stream import next_u32
 
@@ -66,17 +66,20 @@ def hold(lru, number):
 @kernel
 def wildcard_key(cache, header, flow):
     """Return the number of the entry with wildcards that a connection falls under."""
-    return flow if cache.params.by_connection else header.ends
+    if cache.params.by_connection:
+        return flow
+    first_by_uplink = cache.params.by_uplink
+    return header.ends + first_by_uplink * int(flow >= first_by_uplink)
 
 
 @kernel
-def look_up(cache, number):
-    """Look up a frame by its header's number; return the stage that knows it.
+def look_up(cache, number, by_uplink):
+    """Look up a frame by its header's number, and whether it comes by the uplink; return the stage that knows it.
 
     Sets `cache.flow` to its connection, drawn where the header has several.
     """
     header = cache.header[number]
-    flow = np.int64(header.first)
+    flow = np.int64(header.first) + by_uplink * cache.params.by_uplink
     if header.n > 1:
         flow += (next_u32(cache) * header.n) >> 32
     cache.flow = flow
@@ -129,7 +132,7 @@ def begin_looking(nic, ring):
 def look_up_next(nic, ring, at, number):
     """Look up the next frame of a piece that a core begins, by its header's number; return the time that takes."""
     cache = nic.virtual_switch.flow_cache
-    stage = look_up(cache, number)
+    stage = look_up(cache, number, int(is_of_uplink(nic, ring)))
     if stage == MISS:
         if cache.params.n_miss_cores == 0:
             learn(cache, number, cache.flow)

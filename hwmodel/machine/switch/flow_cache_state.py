@@ -14,18 +14,18 @@ MAX_SWITCH_CORES = 64
 EXACT_HIT, WILDCARD_HIT, MISS = range(3)
 
 # `is_on`: there is a cache. `by_connection`: an entry with wildcards is for one connection. Ring r has its misses
-# handled by `miss_core` r modulo `n_miss_cores`; where there are none the core that switches does it. All of it
-# parameters.
+# handled by `miss_core` r modulo `n_miss_cores`; where there are none the core that switches does it. `by_uplink`: so
+# much higher are the numbers of a connection, and of its ends, where a bridge brings its frames. All of it parameters.
 FLOW_CACHE_PARAMS = record(
     *ints("is_on", "far_time_fs", "exact_time_fs", "wildcard_time_fs", "miss_time_fs"),
-    *ints("by_connection", "n_miss_cores", "miss_queue"),
+    *ints("by_connection", "n_miss_cores", "miss_queue", "by_uplink"),
     ("miss_core", I64, (MAX_MISS_CORES,)),
 )  # fmt: skip
 FLOW_CACHE_COUNTS = record(*ints("exact_hits", "wildcard_hits", "misses", "lost"))
 # A circular list of what is held, through place 0: its `older` is the most recently used, its `newer` the least; number
 # n has the place n + 1.
 LRU_ENTRY = record(("newer", I32), ("older", I32), ("is_held", I32))
-LRU = record(*ints("capacity", "n_held"), ("entry", far(LRU_ENTRY, MAX_CACHED_FLOWS + 1)))
+LRU = record(*ints("capacity", "n_held"), ("entry", far(LRU_ENTRY, 2 * MAX_CACHED_FLOWS + 1)))
 # Of a header: its connections, `n` from `first` on, and the number of its two ends.
 HEADER_FLOWS = record(("first", I32), ("n", I32), ("ends", I32))
 MISSED = record(("at", I32), ("flow", I32))  # a frame of the piece that a core works on

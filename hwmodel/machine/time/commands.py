@@ -31,7 +31,7 @@ WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT = range(15, 19)
 # These write nothing. LISTENING: somebody listens for frames to a function from now on (`adapter/watches`). GIVEN: a
 # function's driver is given a frame to send (`traffic/sources.frame_given`).
 LISTENING, GIVEN = 19, 20
-# These write as well. SECURITY: what security a bridge's port has; one that it has shut opens.
+# These write as well. SECURITY: what security a port of a bridge or virtual switch has; one that it has shut opens.
 SECURITY = 21
 # What each changes, in words.
 WORDS = {

@@ -21,9 +21,10 @@ from hwmodel.machine.network.wires import first_of, outside_is_full, send_from_o
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.switch.segments import frames_of, pieces_of
 from hwmodel.machine.time.clock import SOURCE_TIMER
-from hwmodel.machine.time.commands import GIVEN, SOURCE
+from hwmodel.machine.time.commands import SOURCE
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import exponential_fs, geometric, next_u32
+from hwmodel.machine.traffic.given_frames import following, next_given, source_of_given, take_given
 from hwmodel.machine.traffic.traffic_state import (
     BY_BOND,
     CLOSED_RECORDED_SOURCE,
@@ -512,9 +513,17 @@ def come_next(nic, number):
 
 
 @kernel
-def source_of_given(function):
-    """Return the source by which a driver sends what it is given: its function's last, which has no load."""
-    return function.params.first_source + function.params.n_sources - 1
+def frame_given_outside(nic, now_fs):
+    """Put the frame of this command on the line to its leg: what a bond's partner sends; lost where that is full."""
+    number = 0
+    while number + 1 < nic.params.n_sources and nic.traffic.source[number + 1].params.function < 0:
+        number += 1
+    source = nic.traffic.source[number]  # the last of those outside, which has no load
+    take_given(nic, source, nic.commands.head)
+    source.pending, source.next_at_fs = 0, NEVER
+    leg = leg_from_outside(nic, source.pending_template)
+    if not line_is_full(nic.port[leg].mac.line):
+        put_on_line(nic, leg, now_fs, source)
 
 
 @kernel
@@ -525,28 +534,6 @@ def frame_given(nic, function_number):
     if function.n_given == 1:
         take_given(nic, nic.traffic.source[source_of_given(function)], nic.commands.head)
     hunger(nic, function_number)
-
-
-@kernel
-def take_given(nic, source, number):
-    """Make the frame of a command a source's next one."""
-    command = nic.commands.ring[number]
-    value, first = nic.commands.value, command.first_value
-    source.pending, source.next_record, source.next_at_fs = 1, number, command.at_fs
-    source.pending_template, source.pending_bytes, source.pending_record = (
-        value[first], value[first + 1], value[first + 2],
-    )  # fmt: skip
-    source.pending_hash = nic.traffic.template[value[first]].queue_hash
-
-
-@out_of_line
-def next_given(nic, source):
-    """Go on to the next frame that a driver was given, if there is one."""
-    function = nic.function[source.params.function]
-    function.n_given -= 1
-    source.next_at_fs = NEVER
-    if function.n_given > 0:
-        take_given(nic, source, following(nic.commands, source.next_record, GIVEN) - 1)
 
 
 @kernel
@@ -571,15 +558,6 @@ def take_changes(nic, number):
             source.params = changed
             first_arrival(nic.traffic, source, at_fs)
         source.changes_from = following(nic.commands, at, SOURCE)
-
-
-@kernel
-def following(commands, at, kind):
-    """Return the number, plus 1, of the next command of a kind for the part of command `at`; 0 if none is so far."""
-    for number in range(at + 1, commands.head):
-        if commands.ring[number].kind == kind and commands.ring[number].part == commands.ring[at].part:
-            return number + 1
-    return 0
 
 
 @kernel

@@ -14,7 +14,7 @@ from hwmodel.forwarding.octets import read_bytes
 from hwmodel.forwarding.port_set import add, clear, count
 from hwmodel.forwarding.tables import VLAN_MAC, find, key_of, vlan_address
 from hwmodel.machine.network.bridge_state import NOBODY
-from hwmodel.machine.network.learning import learn, port_of
+from hwmodel.machine.network.learning import learn, port_of, takes_in
 from hwmodel.machine.network.places import number_of_address
 from hwmodel.machine.switch.decisions import ADDRESS_BYTES, template_of
 
@@ -29,28 +29,29 @@ TEACHING = tuple(  # what becomes of frames that come to the look-up of their de
 def learn_of_frame(nic, now_fs, frame):
     """Learn where a frame that is switched comes from, and forget where it goes if that has not sent for too long.
 
-    A frame that no rule lets come to the look-up of its destination teaches nothing.
+    A frame that no rule lets come to the look-up of its destination teaches nothing. Tell whether the security of the
+    port lets the frame pass.
     """
     template, arrival = template_of(nic, frame.template), nic.headers.template_header[frame.template]
-    reason = template.reason
-    if frame.n_bytes > template.longest_bytes:
-        return
-    if reason not in TEACHING:
-        return
-    learned, vlan = nic.virtual_switch.learned, np.int64(arrival.vlan)
-    n_aged = learned.box[0].counts.aged
+    learned, vlan, ingress = nic.virtual_switch.learned, np.int64(arrival.vlan), np.int64(arrival.ingress)
+    reason, port = template.reason, learned.port[ingress]
+    if port.is_shut or frame.n_bytes > template.longest_bytes or reason not in TEACHING:
+        return port.is_shut == 0
+    n_aged, is_let_in = learned.box[0].counts.aged, True
     source = number_of_address(nic.clock, learned, 0, read_bytes(arrival.octets, ADDRESS_BYTES, ADDRESS_BYTES), vlan)
     if source != NOBODY and not is_configured(nic, source):
-        learn(learned, now_fs, source, np.int64(arrival.ingress))
+        is_let_in = takes_in(learned, now_fs, port, source, ingress)
+        learned.has_shut |= port.is_shut
         tell(nic, source)
     destination = read_bytes(arrival.octets, 0, ADDRESS_BYTES)
-    if not is_group(destination):
+    if is_let_in and not is_group(destination):
         target = number_of_address(nic.clock, learned, 0, destination, vlan)
         if port_of(learned, now_fs, target) == NOBODY and target != NOBODY and not is_configured(nic, target):
             learned.box[0].counts.flooded += int(reason == NO_REASON)
     if learned.box[0].counts.aged != n_aged:
         for number in range(learned.n_addresses):
             tell(nic, number)
+    return is_let_in
 
 
 @kernel

@@ -120,7 +120,7 @@ def ring_behind_thread(nic, frame):
     return ring
 
 
-QUEUE_FULL = DropReason.QUEUE_FULL.value
+QUEUE_FULL, PORT_SECURITY = DropReason.QUEUE_FULL.value, DropReason.PORT_SECURITY.value
 
 
 @kernel
@@ -185,8 +185,10 @@ def next_frame(nic, now_fs, ring, started_fs):
 @out_of_line
 def pass_frame(nic, now_fs, frame):
     """Carry out the decision on a frame: the one place for it, since `switch_frame` is long and is inlined here."""
-    if nic.port[0].switch.tables.learns:
-        learn_of_frame(nic, now_fs, frame)
+    if nic.port[0].switch.tables.learns and not learn_of_frame(nic, now_fs, frame):
+        nic.ledger.counts.switched += 1 - frame.is_wire
+        drop_frame(nic, now_fs, frame, template_of(nic, frame.template), PORT_SECURITY, 0)
+        return
     count_whole(nic, frame)
     switch_frame(nic, now_fs, frame)
 

@@ -25,23 +25,25 @@ from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_SWITCH_CORES
 # `marks`: a copy is marked (ECN) if its sender, by the port at which it came, knows ECN and more than
 # `ecn_threshold_bytes` wait for its receiver. `uplink_time_fs` and `uplink_byte_time_fs`: the uplink's driver, for
 # each frame from the adapter or to it. `ring_time_fs`: for each frame and each further Tx ring of guests with frames,
-# at most `further_rings`; `rules_fs`: for each frame. `mss_bytes`: payload of each frame cut from a segment for the
-# wire, 0 where there are none; with `cuts` the core cuts them, `cutting_fs` for each frame, else the adapter, which
-# is given `header_bytes` once.
+# at most `further_rings`; `rules_fs`: for each frame; `tag_fs`: for each outer tag. `mss_bytes`: payload of each frame
+# cut from a segment for the wire, 0 where there are none; with `cuts` the core cuts them, `cutting_fs` for each frame,
+# else the adapter, which is given `header_bytes` once.
 VIRTUAL_SWITCH_PARAMS = record(
     *ints("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "memory_byte_fs", "kick_fs", "batch"),
     *ints("n_cores", "n_threads", "first_ring", "n_rings", "n_leg_rings", "waits_for_uplink"),
     *ints("has_weights", "quantum_bytes"),
     *ints("sample_one_in", "sample_fs", "marks", "ecn_threshold_bytes"),
-    *ints("uplink_time_fs", "uplink_byte_time_fs", "ring_time_fs", "further_rings", "rules_fs"),
+    *ints("uplink_time_fs", "uplink_byte_time_fs", "ring_time_fs", "further_rings", "rules_fs", "tag_fs"),
     *ints("mss_bytes", "header_bytes", "cuts", "cutting_fs"),
     ("knows_ecn", I64, (MAX_FUNCTIONS + 1,)),
     ("core", I64, (MAX_SWITCH_CORES + MAX_FUNCTIONS,)),
 )  # fmt: skip
 VIRTUAL_SWITCH_COUNTS = record(*ints("memory_busy_fs"))
 # What a piece of a core's work is: copies, at least one for each frame, ends at VMs, the bytes of all copies, samples,
-# frames to cut, frames and bytes that the uplink's driver takes from the adapter or posts there.
-SWITCH_PIECE = record(*ints("n_copies", "n_ends", "n_bytes", "n_samples", "n_cut", "n_driven", "driven_bytes"))
+# frames to cut, frames and bytes that the uplink's driver takes from the adapter or posts there, their outer tags.
+SWITCH_PIECE = record(
+    *ints("n_copies", "n_ends", "n_bytes", "n_samples", "n_cut", "n_driven", "driven_bytes", "n_tags")
+)
 # Frames that wait for the slow path, by the ring from which they come, or for the thread of a VM, by its ring, at most
 # `THREAD_QUEUE` for each. `following`, `free`, `head` and `tail`: the number of a place, plus 1, 0: none; `following`
 # links the frames of a ring, or free places. `n_waiting`: by core of the slow path, or by thread.

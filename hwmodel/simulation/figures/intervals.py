@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from math import hypot, inf, sqrt
 from operator import attrgetter
 from types import MappingProxyType
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from hwmodel.config import Config
 from hwmodel.resources import OFFERED_LOAD
-from hwmodel.results import ALL_PARTS, Result, SystemResult
+from hwmodel.results import ALL_PARTS, Latency, Result, SystemResult
 from hwmodel.results.possible import within_possible
 from hwmodel.results.student_t import NORMAL_975, student_t_975
 from hwmodel.rules.figures import BIT_RATE, FRAME_RATE, TIME, Interval, Unit, rows_of
@@ -21,6 +22,7 @@ from hwmodel.simulation.figures.counts import LATENCY_PLACES
 from hwmodel.simulation.figures.figure_intervals import (
     MOST_BELOW,
     N_WEIGHTS,
+    PERCENTILES,
     Estimate,
     Found,
     Ratio,
@@ -183,35 +185,76 @@ def _rates(
     # By unit: from the amount to the rate, a burst's rate, and how far off by law.
     by_unit = {BIT_RATE: (GBPS, gbps, of_bytes), FRAME_RATE: (MPPS, frames, law_share), TIME: (1.0, 0.0, 0.0)}
 
-    def rate(
-        name: str, figure: float | None, unit: Unit, kind: Interval, amounts: npt.NDArray[np.float64]
-    ) -> Iterator[Wanted]:
-        if figure:  # no interval for what never occurred
-            factor, burst, law = by_unit[unit]
-            least, least_half = burst * kind.by_bursts, as_offered * kind.as_offered * figure
-            wanted = rate_wanted(name, figure, Ratio(amounts, at_fs), factor, least, least_half)
+    amounts_of = cache(marks.__getitem__)  # those of all VMs are one table
+    for one in rates_of(result):
+        if one.figure:  # no interval for what never occurred
+            kind, amounts = one.interval, amounts_of(one.marked)
+            if one.vm:
+                amounts = amounts.T[function_of(ports[one.vm])]
+            factor, burst, law = by_unit[one.unit]
+            least, least_half = burst * kind.by_bursts, as_offered * kind.as_offered * one.figure
+            wanted = rate_wanted(one.name, one.figure, Ratio(amounts, at_fs), factor, least, least_half)
             yield rate_by_law(wanted, law) if kind.by_law and law else wanted
 
-    def by_row(record: str) -> Iterator[Wanted]:
+
+class Rate(NamedTuple):
+    """Say of a rate with an interval its name and figure, and which amounts of the marks it is of, or its VM's part."""
+
+    name: str
+    figure: float | None
+    unit: Unit
+    interval: Interval
+    marked: str
+    vm: str = ""
+
+
+def rates_of(result: Result) -> Iterator[Rate]:
+    """Yield all rates of a result that may have an interval."""
+
+    def by_row(record: str) -> Iterator[Rate]:
         for field, row in rows_of(record).items():
             if row.interval is not None:
-                figure = getattr(getattr(result, record), field)
-                yield from rate(row.name, figure, row.unit, row.interval, marks[row.name])
+                yield Rate(row.name, getattr(getattr(result, record), field), row.unit, row.interval, row.name)
 
     yield from by_row("totals")
     outside = result.outside_gbps()
     if outside:
-        yield from rate(result.outside_rate(), outside, BIT_RATE, Interval(as_offered=True), marks["outside_bytes"])
+        yield Rate(result.outside_rate(), outside, BIT_RATE, Interval(as_offered=True), "outside_bytes")
     if isinstance(result, SystemResult):
         return
     yield from by_row("wire")
     for way, direction in (("up", result.pcie.up), ("down", result.pcie.down)):
-        yield from rate(f"pcie.{way}.utilization", direction.utilization, TIME, Interval(), marks[f"{way}.busy_fs"])
-    of_vms = [(row, row.interval, marks[name].T) for name, row in rows_of("vms").items() if row.interval is not None]
+        yield Rate(f"pcie.{way}.utilization", direction.utilization, TIME, Interval(), f"{way}.busy_fs")
+    of_vms = [(row, row.interval) for row in rows_of("vms").values() if row.interval is not None]
     for vm in result.vms:
-        at = function_of(ports[vm.name])
-        for row, kind, amounts in of_vms:
-            yield from rate(f"vms.{vm.name}.{row.name}", getattr(vm, row.name), row.unit, kind, amounts[at])
+        for row, kind in of_vms:
+            name = f"vms.{vm.name}.{row.name}"
+            yield Rate(name, getattr(vm, row.name), row.unit, kind, row.name, vm.name)
+
+
+def latencies_of(result: Result) -> dict[str, Latency]:
+    """Return all latencies of a result that may have intervals, by the names of LATENCY_PLACES; those of one frame not.
+
+    A single frame shows no variance.
+    """
+    is_alone = not isinstance(result, SystemResult)
+    found = {
+        name: attrgetter(place)(result)
+        for name, place in LATENCY_PLACES.items()
+        if is_alone or not place.startswith("wire.")
+    }
+    return {name: latency for name, latency in found.items() if latency.count > 1}
+
+
+def figures_with_intervals(result: Result) -> dict[str, float]:
+    """Return the figures of a result that may have an interval, by dotted name."""
+    rates = {one.name: one.figure for one in rates_of(result)}
+    times = {
+        f"{LATENCY_PLACES[name]}.{of}": getattr(latency, of)
+        for name, latency in latencies_of(result).items()
+        for of in ("mean", *PERCENTILES)
+    }
+    return {name: figure for name, figure in (rates | times).items() if figure is not None}
 
 
 class OfferedRate(NamedTuple):
@@ -315,18 +358,12 @@ def load_known(result: Result, offered: OfferedRate, *, is_overloaded: bool = Fa
 def _latencies(
     result: Result, marks: MarkTable, burst_frames: int, load: KnownLoad, machine: MachineKnown
 ) -> Iterator[Wanted]:
-    places = LATENCY_PLACES
-    if isinstance(result, SystemResult):
-        places = {name: place for name, place in places.items() if not place.startswith("wire.")}
-    latencies = {name: attrgetter(place)(result) for name, place in places.items()}
-    for name, latency in latencies.items():
-        if latency.count < 2:  # a single frame shows no variance
-            continue
-        place, longest = places[name], latency.max or 0.0
+    for name, latency in latencies_of(result).items():
+        place, longest = LATENCY_PLACES[name], latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
         mean = Ratio(marks[f"{name}.sum_fs"], marks[f"{name}.n"])
         wanted: tuple[Wanted, ...] = (
-            mean_wanted(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends),
+            mean_wanted(f"{place}.mean", latency.mean or 0.0, mean, 1 / FS_PER_NS, at_ends),
             *percentiles_wanted(place, latency, SampleCounts(marks.histograms[name])),
         )
         if machine.is_random:

@@ -34,7 +34,7 @@ from hwmodel.results import (
 )
 from hwmodel.results.bottleneck import Where, busiest_of, load_of, loses_by_refusal, refusal, suspects_of
 from hwmodel.results.bottleneck_text import busiest_server
-from hwmodel.simulation.figures.adapter_figures import adapter_figures, frame_bytes, port_figures
+from hwmodel.simulation.figures.adapter_figures import PerFrame, adapter_figures, frame_bytes, port_figures
 from hwmodel.simulation.figures.bond_outages import bond_use
 from hwmodel.simulation.figures.by_row import OF_FUNCTIONS, by_function, figures_of
 from hwmodel.simulation.figures.latency_summary import (
@@ -57,24 +57,30 @@ from hwmodel.workload import Workload
 
 
 def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) -> tuple[Result, Sighting]:
-    """Make the result of a run, without flows, intervals and closed form, and the evidence for its bottleneck."""
+    """Make the result of a run, without the configuration, flows, intervals and closed form, and what shows its limit.
+
+    That is the evidence for its bottleneck.
+    """
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
+    unwanted = unwanted_drops(config, book, span.end, span)
+    seen = sighting_of(observe_window(config, span, utilization, per_frame, unwanted))
+    result = make_figures(config, workload, book, span, per_frame)
+    return replace(result, bottleneck=by_shares(seen), utilization=utilization), seen
+
+
+def make_figures(config: Config, workload: Workload, book: FlowBook, span: Span, per_frame: PerFrame = None) -> Result:
+    """Make the result of a run as `make_result` does, without what limits it; `per_frame`: from `frame_bytes`."""
     latencies = FlowLatencies(span.end)
-    seen = sighting_of(
-        observe_window(config, span, utilization, per_frame, unwanted_drops(config, book, span.end, span))
-    )
-    result = Result(
+    return Result(
         **_of_all(config, workload, book, span, latencies, backlog_growth(book, span)),
         vms=vm_results(servers_of(config)[0], span, span, _latency_of_receivers(book, latencies)),
         **adapter_figures(config, span, per_frame),
         ports=port_figures(config, span),
         bond=bond_use(config, span),
         **passed_figures(config, book, span),
-        bottleneck=by_shares(seen),
-        utilization=utilization,
+        bottleneck=Bottleneck(resource="", utilization=0.0, why=""),
     )
-    return result, seen
 
 
 def make_system_result(
@@ -200,10 +206,9 @@ def _of_all(
     start, end = span.start, span.end
     to_guest, parts = latency_parts(end)
     samples = latencies.samples(range(len(book.flows)))
-    resolved = config.resolved()
     return {
-        "config": resolved,
-        "config_hash": config.config_hash(resolved),
+        "config": {},
+        "config_hash": "",
         "seed": config.run.seed,
         "window": Window(
             start_ns=start.now_fs / FS_PER_NS,

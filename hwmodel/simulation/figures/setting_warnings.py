@@ -16,6 +16,7 @@ from hwmodel.config.check_device_limits import dotted, stretches
 from hwmodel.config.flow_control import FlowControl
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
 from hwmodel.config.names import UPLINK
+from hwmodel.config.port_security import PortSecurity
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.streams import Sizes
 from hwmodel.config.switch import AclEntry
@@ -295,15 +296,23 @@ def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
 
 
 def _beyond_security(config: Config, result: Result) -> Iterator[str]:
-    """Warn of ports of bridges at which frames came from more addresses than their security allows."""
+    """Warn of ports of bridges and virtual switches at which more addresses sent than their security allows."""
     lost = {(bridge.name, port.name): port.drops.get("PORT_SECURITY", 0)
             for bridge in result.bridges for port in bridge.ports}  # fmt: skip
     for bridge in bridges_of(config):
         for name, port in bridge.settings.ports.items():
-            own, n_lost = port.port_security, lost.get((bridge.name, name), 0)
-            if own is not None and own.on_excess != "protect" and n_lost:
-                key = f"{bridge.key}.ports.{name}.port_security"
-                yield words.beyond_security(key, own.most, n_lost, is_shut=own.on_excess == "shut_down")
+            yield from _if_beyond(f"{bridge.key}.ports.{name}", port.port_security, lost.get((bridge.name, name), 0))
+    of_vms = {one.at or one.name: one.drops.get("PORT_SECURITY", 0) for one in result.vms}
+    for server in servers_of(config):
+        for one in server.config.switch.ports:
+            key, n_lost = server.key(f"switch.ports.{one.name}"), of_vms.get(server.station(one.name), 0)
+            yield from _if_beyond(key, one.port_security, n_lost)
+
+
+def _if_beyond(key: str, own: PortSecurity | None, n_lost: int) -> Iterator[str]:
+    if own is not None and own.on_excess != "protect" and n_lost:
+        most, shuts = own.words
+        yield words.beyond_security(f"{key}.port_security", most, n_lost, is_shut=shuts)
 
 
 def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:

@@ -137,6 +137,7 @@ def passing_weights(config: Config, span: Span, passed: Passed) -> dict[str, flo
         "batch_time": n / own.batch,
         "uplink_time": n_driven,
         "uplink_byte_time": n_driven * passed.mean_bytes,
+        "tag_time": n_driven,
         "ring_time": n * min(own.further_rings, max(0, passed.n_rings - 1)),
         "rule_time": n,
         "sample_time": n / (own.sample_one_in or 1),

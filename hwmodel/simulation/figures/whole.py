@@ -20,6 +20,7 @@ from hwmodel.machine.counts.flow_state import MAX_HISTOGRAMS, add_flows
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import (
     FIRST_FLOW_HISTOGRAM,
+    FLOW,
     LEDGER,
     LEDGER_COUNTS,
     WIRE_WAIT_HISTOGRAM,
@@ -171,11 +172,11 @@ class Whole:
 
     def _flow_sums(self) -> dict[str, Any]:
         """Add up what ledgers have by flow and by bucket of latency."""
-        self._of_flows.add_up()
+        flows = self._of_flows.add_up()
         _add_sampled_parts(self._together, self._ledgers)
         if self.nic is not None:
             self._together["histogram"][WIRE_WAIT_HISTOGRAM] = self.nic.ledger["histogram"][WIRE_WAIT_HISTOGRAM]
-        return flow_sums(self._together, len(self._book.flows))
+        return {**flow_sums(self._together, len(flows), with_flows=False), "flows": flows}
 
 
 def capacities_of(servers: Sequence[Nic]) -> dict[str, float]:
@@ -199,7 +200,6 @@ def _add_sampled_parts(into: Any, ledgers: Sequence[Any]) -> None:
             whole["sums"][part][rows] += sampled["sums"][part] * each_stands_for
 
 
-COUNTED_BY_FLOW = ("offered", "delivered", "dropped", "n_bytes", "latency")
 N_SUMS = 2  # words of sums in a bucket's record; its 32-bit counts follow, and are added two at a time as one word
 
 
@@ -213,34 +213,28 @@ class LedgerSums:
         self._buckets, self._buckets_into = [_by_bucket(each) for each in ledgers], _by_bucket(into[0])
         self._into, self._ledgers, self._flows = into[0], ledgers, flows
         self._rows = histogram_rows(flows.flows)
-        self._n_first, self._n_known = len(self._rows), -1
 
-    def add_up(self) -> None:
-        """Write the sums into the other ledger."""
+    def add_up(self) -> npt.NDArray[Any]:
+        """Write the sums of latencies into the other ledger; return those of flows, a record of FLOW for each."""
         self._buckets_into[:, :N_SUMS].view(np.float64)[:] = sum(
             each[:, :N_SUMS].view(np.float64) for each in self._buckets
         )
         self._buckets_into[:, N_SUMS:] = sum(each[:, N_SUMS:] for each in self._buckets)
-        flows = self._flows_into()
-        for name in COUNTED_BY_FLOW:
-            flows[name] = np.zeros((), flows.dtype[name])
+        flows = np.zeros(len(self._flows.flows), FLOW)
+        flows["histogram"] = self._rows_of(len(flows))
         self._into["histogram"][np.unique(flows["histogram"])] = 0
         for numbers, each in zip(self._flows.of_ledgers, self._ledgers, strict=True):
             own = each["flow"][: len(numbers)]
             add_flows(flows, numbers, own)
             self._add_histograms(flows["histogram"][numbers], own, each["histogram"])
+        return flows
 
-    def _flows_into(self) -> npt.NDArray[Any]:
-        """Return the flows of the other ledger, with those that have come up since, each with a row of its own."""
-        n_flows = len(self._flows.flows)
-        if n_flows != self._n_known:
-            further = self._rows.max(initial=FIRST_FLOW_HISTOGRAM - 1) + 1 + np.arange(n_flows - self._n_first)
-            rows = np.concatenate([self._rows, np.minimum(further, MAX_HISTOGRAMS - 1)])
-            give(self._into.histogram, int(rows.max(initial=FIRST_FLOW_HISTOGRAM)) + 1)
-            give(self._into.flow, n_flows)["histogram"] = rows
-            self._n_known = n_flows
-        found: npt.NDArray[Any] = self._into["flow"][:n_flows]
-        return found
+    def _rows_of(self, n_flows: int) -> Ints:
+        """Return the row of each flow's histogram in the other ledger, a further one for any that has come up since."""
+        further = self._rows.max(initial=FIRST_FLOW_HISTOGRAM - 1) + 1 + np.arange(n_flows - len(self._rows))
+        rows = np.concatenate([self._rows, np.minimum(further, MAX_HISTOGRAMS - 1)])
+        give(self._into.histogram, int(rows.max(initial=FIRST_FLOW_HISTOGRAM)) + 1)
+        return rows
 
     def _add_histograms(self, rows: Ints, own: npt.NDArray[Any], histograms: Any) -> None:
         """Add up the rows of the flows' histograms; a row of a single flow is filled by only one ledger."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, get_args
 
 from hwmodel.config.guards import GUARDS, Guard
@@ -46,11 +48,6 @@ def bits_of(are_set: Iterable[bool]) -> int:
     return sum(is_set << at for at, is_set in enumerate(are_set))
 
 
-def guards_in_use(switch: Switch) -> list[Guard]:
-    """Return the guards that check some station."""
-    return [guard for guard in GUARDS if _guarded(switch, guard)]
-
-
 def fill_own_ips(tables: Record, switch: Switch) -> None:
     """Enter the stations' addresses of IP, those of one behind those of another."""
     own = [prefix for port in switch.ports for prefix in own_ips(port)]
@@ -63,22 +60,16 @@ def fill_ips(records: Any, prefixes: Sequence[Network]) -> None:
         _fill_prefix(record, prefix)
 
 
-def fill_guarded(tables: Record, switch: Switch) -> None:
-    """Set which guards check a station's frames, and which of the table's addresses of IP are its own."""
-    for at, guard in enumerate(GUARDS):
-        for port in _guarded(switch, guard):
-            tables.port[port.number].guards |= 1 << at
-    n = 0
-    for port in switch.ports:
-        own = len(own_ips(port))
-        tables.port[port.number].first_ip, tables.port[port.number].n_ips = n, own
-        n += own
+def guards_in_use(switch: Switch) -> list[Guard]:
+    """Return the guards that check some station."""
+    in_use = reduce(or_, map(guards_of, switch.ports), 0)
+    return [guard for at, guard in enumerate(GUARDS) if in_use >> at & 1]
 
 
-def _guarded(switch: Switch, guard: Guard) -> list[Port]:
-    """Return the stations that a guard checks."""
-    guarded = [port for port in switch.ports if guard.word in port.guards]
-    return [port for port in guarded if not (guard.spares_trusted and port.trusted)]
+def guards_of(port: Port) -> int:
+    """Return which guards check a station's frames, a bit for each."""
+    found = (at for at, guard in enumerate(GUARDS) if guard.word in port.guards)
+    return sum(1 << at for at in found if not (GUARDS[at].spares_trusted and port.trusted))
 
 
 def _fill_list(

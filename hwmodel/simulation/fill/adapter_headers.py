@@ -15,7 +15,7 @@ from hwmodel.config.names import UPLINK as OUTSIDE
 from hwmodel.config.names import uplink_of
 from hwmodel.config.steering import FlowFilter, Steering, TupleFilter
 from hwmodel.errors import InputError
-from hwmodel.forwarding.header_store import HEADER_ROOM, MAX_COPY_KINDS, TEMPLATE_HEADER
+from hwmodel.forwarding.header_store import MAX_COPY_KINDS, TEMPLATE_HEADER
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.steering import DROPPED, NO_DIRECTOR, PERFECT, SIGNATURE, SLOTS
 from hwmodel.forwarding.tables import ANY, NO_VLAN
@@ -65,9 +65,10 @@ def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) 
     """Return the headers of a workload, one TEMPLATE_HEADER each, the ingress port not yet set."""
     found = np.zeros(len(templates), TEMPLATE_HEADER)
     headers = [template.header for template in templates]
-    padded = np.array(headers, f"S{HEADER_ROOM}")
-    found["octets"] = padded.view(np.uint8).reshape(len(templates), HEADER_ROOM)
     found["n_bytes"] = list(map(len, headers))
+    longest = max(1, int(found["n_bytes"].max(initial=0)))
+    padded = np.array(headers, f"S{longest}")
+    found["octets"][:, :longest] = padded.view(np.uint8).reshape(len(templates), longest)
     behind = [header[TAG_OFFSET:] for header in headers]
     are_whole = {each: is_complete(bytes(TAG_OFFSET) + each) for each in set(behind)}
     found["is_whole"] = [are_whole[each] for each in behind]
@@ -90,10 +91,13 @@ def flow_hashes(templates: Sequence[FrameTemplate]) -> npt.NDArray[np.int64]:
     return found
 
 
-def make_room(nic: Nic, n_headers: int) -> None:
-    """Make room for all headers of a workload at an adapter."""
+def make_room(nic: Nic, n_headers: int, n_own: int) -> None:
+    """Make room for all headers of a workload at an adapter, and for what is decided on those of its own stations."""
     for table in (nic.headers.template_header, nic.traffic.template, nic.virtual_switch.flow_cache.header):
         give(table, n_headers)
+    decided = (nic.headers.copy_header, nic.traffic.copy_kind, nic.ledger.flow, nic.ledger.directory.ends)
+    for table in decided:
+        give(table, min(n_own + 1, int(table.most)))
 
 
 def enter_headers(

@@ -32,7 +32,7 @@ def fill_bond(nic: Any, config: Config) -> None:
     used = config.legs_in_use
     for number in range(config.n_legs):
         leg, mac = bond.leg[number], nic.port[number].mac.params
-        leg.is_dead, leg.is_bare = mac.is_down, config.port.is_down(number)
+        leg.is_dead, leg.is_bare, leg.is_idle = mac.is_down, config.port.is_down(number), mac.is_idle
         leg.is_in_use, leg.found_fs = number in used, NEVER
     bond.n_in_use = len(used)
     bond.in_use[: len(used)] = used

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from hwmodel.simulation.fill.random_streams import BRIDGE_SAMPLES, random_words
 from hwmodel.wire.ethernet import BRIDGES_OWN_MAC, FIRST_BRIDGE_ADDRESS
 from hwmodel.wire.remote_mirror import encapsulation
 
+MOST_SETS = 256  # of VLANs, whose bits are remembered
 
+
+@lru_cache(MOST_SETS)
 def bits_of_vlans(vlans: Collection[int]) -> Any:
     """Return the words of a set of VLANs."""
     is_in = np.zeros(VIDS, bool)
@@ -28,7 +32,7 @@ def fill_mirrors(record: Any, topology: Topology) -> None:
     """Set up the mirrors of all bridges, which ports they watch, and the VLANs of mirrored copies."""
     record.params.n_mirrors = len(topology.mirrors)
     for at, bridge in enumerate(topology.bridges):
-        record.unlearned[at].members[:] = bits_of_vlans(bridge.unlearned_vlans)
+        record.unlearned[at].members[:] = bits_of_vlans(tuple(bridge.unlearned_vlans))
     first = 0
     for number, (at, mirror) in enumerate(topology.mirrors):
         first = number if number and topology.mirrors[number - 1][0] != at else first

@@ -211,7 +211,8 @@ def _fill_logical(record: BridgeRecord, logical: LogicalPort) -> None:
     if logical.wire_vlan is not None:
         entry.wire_vlan, entry.inner_vlan = logical.wire_vlan, next(iter(logical.vlans))
     entry.server, entry.adapter_port, entry.station = logical.server or 0, logical.adapter_port, logical.station
-    vlans.members[:], vlans.untagged[:] = bits_of_vlans(logical.vlans), bits_of_vlans(logical.untagged)
+    for name, own in (("members", logical.vlans), ("untagged", logical.untagged)):
+        vlans[name] = bits_of_vlans(own if isinstance(own, range) else tuple(own))
 
 
 def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lists: _Lists) -> None:
@@ -222,8 +223,7 @@ def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lis
     entry.is_uplink = port.is_uplink
     settings = port.owner.settings.ports.get(port.name)  # an extender's uplink has none
     if settings is not None and settings.port_security is not None:
-        entry.most_addresses = settings.port_security.most
-        entry.shuts = settings.port_security.on_excess == "shut_down"
+        entry.most_addresses, entry.shuts = settings.port_security.words
     entry.first_logical, entry.n_logical = lists.add(logical.number for logical in port.logical)
     entry.first_taken, entry.n_taken = lists.add(sorted(port.taken_lists))
     entry.own_logical = topology.own.get(port.number, NOBODY)
@@ -273,11 +273,14 @@ def _fill_stations(rules: Any, topology: Topology) -> None:
     rules.own_mac[: len(macs)] = macs
 
 
-def enter_places(bridges: npt.NDArray[Any], topology: Topology) -> None:
-    """Enter where addresses stand, by compiled code; InputError if there are too many."""
-    enter_homes(bridges, *_columns(topology.homes()))
+def enter_places(bridges: npt.NDArray[Any], topology: Topology) -> npt.NDArray[np.int64]:
+    """Enter where addresses stand, by compiled code; return the places of homes. InputError if there are too many."""
+    homes = _columns(topology.homes())
+    slots = np.zeros(len(homes[0]), np.int64)
+    enter_homes(bridges, *homes, slots)
     announce(bridges, *_columns(topology.announced()))
     check_addresses(bridges[0])
+    return slots
 
 
 def check_addresses(record: BridgeRecord) -> None:

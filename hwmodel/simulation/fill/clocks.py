@@ -46,7 +46,7 @@ HOST_TIMES = (
 )  # fmt: skip
 SWITCH_TIMES = (
     "batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs", "sample_fs", "cutting_fs",
-    "uplink_time_fs", "uplink_byte_time_fs", "ring_time_fs", "rules_fs",
+    "uplink_time_fs", "uplink_byte_time_fs", "ring_time_fs", "rules_fs", "tag_fs",
 )  # fmt: skip
 FLOW_CACHE_TIMES = ("far_time_fs", "exact_time_fs", "wildcard_time_fs", "miss_time_fs")
 ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs")

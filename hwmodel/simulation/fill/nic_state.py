@@ -130,6 +130,7 @@ def fill_ports(nic: Nic, config: Config) -> None:
         give(nic.port[number].mac.line.ring, LINE_CAP)
         params.is_silent = not config.port.is_down(number) and is_silent(config, number)
         params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number) or params.is_silent
+        params.is_idle = config.bond is not None and f"p{number}" in config.bond.idle
 
 
 def fill_scheduler(nic: Nic, config: Config) -> None:
@@ -398,6 +399,7 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
         params[name] = getattr(own, name)
     params.ring_time_fs, params.further_rings, params.rules_fs = own.ring_time_fs, own.further_rings, config.rules_fs
     params.uplink_time_fs, params.uplink_byte_time_fs = config.uplink_costs_fs
+    params.tag_fs = config.tag_fs
     params.memory_byte_fs = own.memory_byte_fs
     if config.sends_cut_by is not None:
         params.mss_bytes, params.header_bytes = config.workload.mss_bytes, config.workload.header_bytes

@@ -6,7 +6,7 @@ follow from its keys, in a record of that server beside the machine's, and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -68,10 +68,13 @@ from hwmodel.simulation.fill.nic_state import (
 )
 from hwmodel.simulation.fill.nic_state import ports_of as adapter_ports_of
 from hwmodel.simulation.fill.system_state import build_bridges, crossing_fs, least_bytes_of, senders_at
+from hwmodel.simulation.fill.virtual_switch import fill_security
 from hwmodel.simulation.fill.workload_state import enter_sources, numbers_in
 from hwmodel.workload.traffic import Workload
 
 Ints = npt.NDArray[np.int64]
+Rows = Ints | None  # numbers of elements
+Bridges = tuple[npt.NDArray[Any], Ints]  # an array of one, and the places of homes
 Nic = Any  # an element of server.SERVER
 Servers = npt.NDArray[Any]  # a record array of it
 
@@ -176,9 +179,14 @@ class Region:
     kind: int = PLAIN
     in_use: str = ""
 
-    def of(self, state: npt.NDArray[Any]) -> Ints:
-        """Return the region's words in a state of one record: int64, a row for each element, ordered as in `places`."""
+    def of(self, state: npt.NDArray[Any], rows: Rows = None) -> Ints:
+        """Return the region's words in a state of one record: int64, a row for each element, ordered as in `places`.
+
+        `rows`: those alone; only where the elements are those of one array.
+        """
         words, spans = self._words(state)
+        if rows is not None:
+            words = words[0, rows]
         own = [words[..., span] for span in spans]
         found = own[0] if len(own) == 1 else np.concatenate(own, axis=-1)
         return found.reshape(words.size // words.shape[-1], found.shape[-1])  # of no element: a server sends nothing
@@ -214,17 +222,24 @@ def _spans_of(fields: tuple[str, ...], element: np.dtype[Any]) -> list[slice]:
     return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
+def places(region: Region, record: np.dtype[Any], rows: Rows = None) -> tuple[Ints, Ints]:
+    """Return where each element of a region starts in a record (`rows`: those alone), and each word of one in it."""
+    firsts, n, n_words, words = _layout(region, record)
+    if rows is None:
+        rows = np.arange(len(firsts) * n)
+    return firsts[rows // n] + rows % n * n_words, words
+
+
 @cache
-def places(region: Region, record: np.dtype[Any]) -> tuple[Ints, Ints]:
-    """Return where each element of a region starts in a record, and each word of one in it, in words."""
-    first, element = np.zeros(1, np.int64), record
+def _layout(region: Region, record: np.dtype[Any]) -> tuple[Ints, int, int, Ints]:
+    """Return where arrays of a region's elements start in a record, their length, an element's, and its own words."""
+    first, n, element = np.zeros(1, np.int64), 1, record
     for name in region.path:
-        first += offset_of(element, name)
-        element = element[name]
+        first = (first[:, None] + np.arange(n) * element.itemsize).ravel() + offset_of(element, name)
+        n, element = 1, element[name]
         if element.subdtype:
             element, (n,) = element.subdtype
-            first = (first[:, None] + np.arange(n) * element.itemsize).ravel()
-    return first // WORD_BYTES, words_of(region.fields, element)
+    return first // WORD_BYTES, n, element.itemsize // WORD_BYTES, words_of(region.fields, element)
 
 
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
@@ -235,8 +250,10 @@ _TABLES = ("port", "switch", "tables")
 RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "n_mirrors", "mirror")
 IPS = ("own_ip",)
 OF_STEERING = ("n_type_filters", "type_filter")  # fixed
+OF_LEARNING = ("learns", "learned")  # fixed, and what frames tell
 ADDRESSES = Region(_TABLES, ("lookup",), TABLE, "n_ports")
-IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *OF_STEERING)
+OF_CHANNELS = ("n_channels", "channel")  # fixed
+IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *OF_STEERING, *OF_CHANNELS, *OF_LEARNING)
 OF_STATIONS = tuple(name for name in TABLES.names or () if name not in IN_PARTS)
 
 
@@ -279,16 +296,20 @@ FILLINGS: Mapping[str, Filling] = operable.of_each_region({
     operable.PORTS: Filling(_fill_ports, (
         Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE),
         Region(("port", "mac", "line", "params"), WIRE_RATE, LINE_RATE),
-        Region(("port", "mac", "params"), ("is_down", "is_silent"), WIRE_STATE),
+        Region(("port", "mac", "params"), ("is_down", "is_silent", "is_idle"), WIRE_STATE),
     )),
     operable.OUTSIDE: Filling(_fill_outside, (Region(("outside", "params"), WIRE_RATE, OUTSIDE_RATE),)),
     operable.LINKS: Filling(_fill_links, (
         Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
     )),
+    operable.SECURED: Filling(lambda nic, to: fill_security(nic, to.server.config), (
+        Region(("virtual_switch", "learned", "port", "params"), (), SECURITY),
+    )),
     operable.SOURCES: Filling(_fill_sources, (Region(("traffic", "source", "params"), (), SOURCE, "n_sources"),)),
 }, operable.BRIDGES, operable.TREES)  # fmt: skip
 OF_TABLES = (operable.STATIONS, operable.VLANS, operable.LOOKUP)  # which have a function that is off
 OF_SERVER = tuple(region for one in FILLINGS.values() for region in one.regions)
+HOME = Region(("home",), (), TABLE)
 OF_BRIDGE = (
     Region(("box", "params"), ("latency_fs",), LATENCY),
     Region(("box", "params"), ("ageing_fs",), AGEING),
@@ -301,7 +322,7 @@ OF_BRIDGE = (
     Region(("params",), ("n_mirrors",), TABLE),
     Region(("mirror", "params"), (), TABLE),
     Region(("unlearned",), (), TABLE),
-    Region(("home",), (), TABLE),
+    HOME,
     Region(("policer", "params"), (), POLICER),
 )
 
@@ -309,13 +330,14 @@ OF_BRIDGE = (
 class Rewritten(NamedTuple):
     """Hold what a region's words become, and which of them differ.
 
-    `component`: a server's number, or that of the bridges, behind them.
+    `component`: a server's number, or that of the bridges, behind them. `rows`: the elements that may differ.
     """
 
     component: int
     region: Region
     differs: npt.NDArray[np.bool_]
     will_be: Ints
+    rows: Rows = None
 
 
 class Filled(NamedTuple):
@@ -338,7 +360,8 @@ class Refilled:
         self._stations, self._seed = stations, seed
         self._least_bytes = least_bytes_of(now.config, now.workload)
         self._beside: dict[int, Servers] = {}  # what is filled again, by server: an array of one each
-        self._known: dict[tuple[int, Region], Ints] = {}
+        self._filled: set[tuple[int, str]] = set()  # the regions that it has, as they were filled last
+        self._bridges: Bridges | None = None  # those that were filled last
 
     def become(self, then: Filled, changed: Changed | None = None) -> Iterator[Rewritten]:
         """Yield the words that differ from a change on; `changed`: the keys in which the configurations differ."""
@@ -358,15 +381,16 @@ class Refilled:
                 before = OfServer(was, at, *now, self._stations, self._seed)
                 yield from self._of_server(before, OfServer(is_now, at, *then, self._stations, self._seed), regions)
         if self._reach is not None and follows:
-            at = len(self._servers)
-            if (at, OF_BRIDGE[0]) not in self._known:
-                self._note(at, OF_BRIDGE, self._bridges_of(now.config))
-            bridges = self._bridges_of(then.config)
-            yield from self._compared(at, OF_BRIDGE, bridges)
+            last, last_at = self._bridges or self._bridges_of(now.config)
+            self._bridges = bridges, homes_at = self._bridges_of(then.config)
+            for one in OF_BRIDGE:
+                rows = np.union1d(last_at, homes_at) if one is HOME else None  # of millions, nearly all of them empty
+                yield from _rewritten(len(self._servers), one, one.of(last, rows), one.of(bridges, rows), rows)
             self._reach.note_bridges(bridges)
 
-    def _bridges_of(self, config: Config) -> npt.NDArray[Any]:
-        return build_bridges(config, self._stations, self._least_bytes, self._seed)[0]
+    def _bridges_of(self, config: Config) -> Bridges:
+        bridges, _, homes = build_bridges(config, self._stations, self._least_bytes, self._seed)
+        return bridges, homes
 
     def _of_server(self, now: OfServer, then: OfServer, names: set[str]) -> Iterator[Rewritten]:
         at, beside = now.at, self._beside.get(now.at)
@@ -378,31 +402,27 @@ class Refilled:
         # Under a bridge that controls lists of interfaces, that bridge adds entries to the lookup as frames flow;
         # commands would undo them, so there the rest of it is fixed.
         is_told_of_lists = self._reach is not None and own[0].port[0].switch.tables.mode in WITH_BRIDGE_ABOVE
-        fillings = [one for name, one in FILLINGS.items() if name in names]
-        regions = [
-            region for one in fillings for region in one.regions if not (is_told_of_lists and region is ADDRESSES)
-        ]
-        new = [one for one in fillings if (at, one.regions[0]) not in self._known]
-        _fill(beside, new, now)  # the machine's own record may have changed by now, as a switch learns addresses
-        self._note(at, [region for one in new for region in one.regions], beside)
-        _fill(beside, fillings, then)
-        yield from self._compared(at, regions, beside)
+        fillings = {name: one for name, one in FILLINGS.items() if name in names}
+        # The machine's own record may have changed by now, as a switch learns addresses.
+        _fill(beside, [one for name, one in fillings.items() if (at, name) not in self._filled], now)
+        self._filled.update((at, name) for name in fillings)
+        regions = [region for one in fillings.values() for region in one.regions]
+        before = [region.of(beside).copy() for region in regions]
+        _fill(beside, fillings.values(), then)
+        for region, words in zip(regions, before, strict=True):
+            if not (is_told_of_lists and region is ADDRESSES):
+                yield from _rewritten(at, region, words, region.of(beside))
         if operable.PORTS in names and self._reach is not None:
             self._reach.note_wires(at, beside[0], self._least_bytes)
 
-    def _note(self, component: int, regions: Sequence[Region], filled: Servers) -> None:
-        self._known.update({(component, one): one.of(filled).copy() for one in regions})
 
-    def _compared(self, component: int, regions: Sequence[Region], filled: Servers) -> Iterator[Rewritten]:
-        for one in regions:
-            words = one.of(filled)
-            differs = self._known[component, one] != words
-            if np.count_nonzero(differs):
-                self._known[component, one] = words.copy()
-                yield Rewritten(component, one, differs, self._known[component, one])
+def _rewritten(at: int, region: Region, words: Ints, will_be: Ints, rows: Rows = None) -> Iterator[Rewritten]:
+    differs = words != will_be
+    if np.count_nonzero(differs):
+        yield Rewritten(at, region, differs, will_be, rows)
 
 
-def _fill(beside: Servers, fillings: Sequence[Filling], to: OfServer) -> None:
+def _fill(beside: Servers, fillings: Collection[Filling], to: OfServer) -> None:
     """Fill regions of a record beside a machine's anew."""
     for one in fillings:
         for region in one.regions:

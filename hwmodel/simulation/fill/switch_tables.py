@@ -5,16 +5,17 @@ The kernels see port numbers, bitmaps and numbered words; names and units end he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import accumulate, chain, compress
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.config.lookup import GROUP, IN_VLAN, LIST, STATION, looked_up
+from hwmodel.config.lookup import GROUP, IN_VLAN, LIST, STATION, looked_up, own_ips
 from hwmodel.config.steering import EthertypeFilter
-from hwmodel.config.switch import AclEntry, Mirror, Switch
+from hwmodel.config.switch import AclEntry, Mirror, Port, Switch
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG
 from hwmodel.forwarding.parse import NO_TAGS
 from hwmodel.forwarding.police import POLICER
@@ -48,7 +49,7 @@ from hwmodel.forwarding.tables import (
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.private_vlan import reached_by
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
-from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_guarded, fill_own_ips, guards_in_use
+from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_own_ips, guards_in_use, guards_of
 
 Record = Any  # one element of a numpy record array: its fields are attributes
 
@@ -75,8 +76,10 @@ COPIED = {
     **{key: key for key in INTERFACE_KEYS},
 }  # fmt: skip
 _COPIED_OF = attrgetter(*COPIED.values())
-_PLACES = [(PORT.names or ()).index(name) for name in ("longest_bytes", "outer_kind", "admit", *COPIED)]
+_FILLED = ("longest_bytes", "outer_kind", "admit", "channel", "guards", "first_ip", "n_ips", *COPIED)
+_PLACES = [(PORT.names or ()).index(name) for name in _FILLED]
 FLAGS = {"enabled": "enabled", "trusted": "trusted", "promiscuous": "promiscuous", "default_stations": "default"}
+FLAGS_OF_UPLINK = frozenset({"enabled", "promiscuous", "promiscuous_inside", "accepts_broadcast", "accepts_multicast"})
 
 
 def port_numbers(switch: Switch) -> dict[str, int]:
@@ -118,6 +121,7 @@ def fill_tables(
     `type_filters`: of the adapter's receive steering; `first_policer`: the number of the switch's first token bucket.
     """
     fill_stations(array, switch)
+    _fill_channels(array[0], switch)
     fill_vlans(array, switch)
     fill_lookup(array, switch)
     fill_access_lists(array[0], guards_in_use(switch), switch.acl, port_numbers(switch), first_policer)
@@ -126,14 +130,11 @@ def fill_tables(
 
 
 def fill_stations(array: npt.NDArray[Any], switch: Switch) -> None:
-    """Fill in what the tables say of the stations, the uplink and the channels, their guards and pools included."""
+    """Fill in what the tables say of the stations and the uplink, their guards and pools included."""
     tables = array[0]
-    tables.mode = MODES[switch.mode].number
-    tables.knows_by_mac = switch.lookup == "mac"
+    tables.mode, tables.knows_by_mac = MODES[switch.mode].number, switch.lookup == "mac"
     _fill_stations(array, switch)
     _fill_uplink(tables, switch)
-    _fill_channels(tables, switch)
-    fill_guarded(tables, switch)
     _fill_private_ports(array, switch)
     _fill_pool_filters(tables, switch)
 
@@ -155,27 +156,32 @@ def fill_bucket(bucket: Record, entry: AclEntry) -> None:
     params.burst = bucket.tokens = entry.burst_bytes
 
 
-def _add(ports: Record, number: int) -> None:
-    ports.word[number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
+def _words_of(numbers: Iterable[int]) -> list[int]:
+    """Return the words of a PORT_SET of some port numbers."""
+    words = [0] * PORT_WORDS
+    for number in numbers:
+        words[number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
+    return words
 
 
 def _fill_stations(array: npt.NDArray[Any], switch: Switch) -> None:
-    ports = switch.ports
-    numbers = np.array([port.number for port in ports], np.int64)
-    array["port"][0][..., None].view(np.int64)[numbers[:, None], _PLACES] = [
+    ports, numbers = switch.ports, [port.number for port in switch.ports]
+    channel_at = {s_vid: at for at, s_vid in enumerate(sorted(_channels(switch)))}
+    n_ips = [len(own_ips(port)) for port in ports]
+    array["port"][0][..., None].view(np.int64)[np.array(numbers, np.int64)[:, None], _PLACES] = [
         (
             port.max_frame_bytes - FCS_BYTES, NO_TAGS if port.q_in_q else NO_OUTER_TAG, ADMITS[port.admit],
-            *_COPIED_OF(port),
+            channel_at[_channel_of(port, switch)], guards_of(port), first_ip, n, *_COPIED_OF(port),
         )
-        for port in ports
+        for port, first_ip, n in zip(ports, accumulate(n_ips, initial=0), n_ips, strict=False)
     ]  # fmt: skip
     flags = {name: [getattr(port, attribute) for port in ports] for name, attribute in FLAGS.items()}
-    flags["promiscuous_inside"] = [is_set and switch.promiscuous == "all" for is_set in flags["promiscuous"]]
+    flags["promiscuous_inside"] = flags["promiscuous"] if switch.promiscuous == "all" else []
     for kind in ("broadcast", "multicast"):
         flags[f"accepts_{kind}"] = [kind in port.accept for port in ports]
     for name, are_set in flags.items():
-        for number in numbers[are_set].tolist():
-            _add(array[0][name], number)
+        uplink = [UPLINK] if name in FLAGS_OF_UPLINK else []
+        array[name]["word"][0] = _words_of([*uplink, *compress(numbers, are_set)])
 
 
 def _fill_uplink(tables: Record, switch: Switch) -> None:
@@ -186,8 +192,6 @@ def _fill_uplink(tables: Record, switch: Switch) -> None:
     uplink.longest_bytes = max(lengths, default=NO_LENGTH_LIMIT)
     uplink.outer_kind = MODES[switch.mode].outer_kind
     uplink.port_vlan = switch.uplink.native_vlan or NO_VLAN
-    for name in ("enabled", "promiscuous", "promiscuous_inside", "accepts_broadcast", "accepts_multicast"):
-        _add(tables[name], UPLINK)
 
 
 def switch_off(tables: Record, numbers: Sequence[int]) -> None:
@@ -208,39 +212,49 @@ def fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
     With filters that select pools, its members are the pools that take these.
     """
     carried = slice(1, RESERVED_VID) if switch.uplink.vlans == "all" else list(switch.uplink.vlans)
-    native = [] if switch.uplink.native_vlan is None else [switch.uplink.native_vlan]
-    sets: list[tuple[int, str, slice | list[int]]] = [(UPLINK, "members", carried), (UPLINK, "untagged", native)]
+    array["vlan"]["members"]["word"][0][carried, UPLINK // PORTS_PER_WORD] |= 1 << UPLINK % PORTS_PER_WORD
+    native = () if switch.uplink.native_vlan is None else (switch.uplink.native_vlan,)
+    members: list[tuple[int, Collection[int]]] = []
+    untagged: list[tuple[int, Collection[int]]] = [(UPLINK, native)]
     for port in switch.ports:
-        sets += [(port.number, "members", list(port.vlans)), (port.number, "untagged", list(port.untagged))]
+        members.append((port.number, port.vlans))
+        untagged.append((port.number, port.untagged))
     if getattr(switch, "pool_filters", None) is not None:
-        sets.append((UPLINK, "members", [NO_VLAN] if native else []))
+        members.append((UPLINK, (NO_VLAN,) if native else ()))
         for port in switch.ports:
-            takes = [NO_VLAN] if "untagged" in port.accept else []
-            sets += [(port.number, "members", takes), (port.number, "untagged", [NO_VLAN])]
-    words_of = {name: array["vlan"][name]["word"][0] for name in ("members", "untagged")}
-    for number, name, vlans in sets:
-        if vlans:
-            words_of[name][vlans, number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
+            members.append((port.number, (NO_VLAN,) if "untagged" in port.accept else ()))
+            untagged.append((port.number, (NO_VLAN,)))
+    for name, sets in (("members", members), ("untagged", untagged)):
+        vlans = np.fromiter(chain.from_iterable(each for _, each in sets), np.int64)
+        numbers = np.repeat([number for number, _ in sets], [len(each) for _, each in sets])
+        words = array["vlan"][name]["word"][0]
+        np.bitwise_or.at(words, (vlans, numbers // PORTS_PER_WORD), 1 << numbers % PORTS_PER_WORD)
+
+
+def _channel_of(port: Port, switch: Switch) -> int:
+    """Return the S-VID of a station's channel, by default the default one; without S-channels all share that."""
+    return (MODES[switch.mode].has_channels and port.s_channel) or DEFAULT_S_VID
+
+
+def _channels(switch: Switch) -> dict[int, int]:
+    """Return the kinds of a switch's channels by their S-VIDs."""
+    mode = MODES[switch.mode]
+    if not mode.has_channels:
+        return {DEFAULT_S_VID: CHANNEL_KINDS[mode.kind or "veb"]}
+    kinds = {s_vid: CHANNEL_KINDS[kind] for s_vid, kind in switch.s_channels.items()}
+    if any(_channel_of(port, switch) == DEFAULT_S_VID for port in switch.ports):
+        kinds.setdefault(DEFAULT_S_VID, CHANNEL_VEB)
+    return kinds
 
 
 def _fill_channels(tables: Record, switch: Switch) -> None:
-    """Assign each station its channel, by default the default one; without S-channels, all stations share one."""
-    channel_of = {port.number: DEFAULT_S_VID for port in switch.ports}
-    kinds = {DEFAULT_S_VID: CHANNEL_KINDS[MODES[switch.mode].kind or "veb"]}
-    if MODES[switch.mode].has_channels:
-        channel_of = {port.number: port.s_channel or DEFAULT_S_VID for port in switch.ports}
-        kinds = {s_vid: CHANNEL_KINDS[kind] for s_vid, kind in switch.s_channels.items()}
-        if DEFAULT_S_VID in channel_of.values():
-            kinds.setdefault(DEFAULT_S_VID, CHANNEL_VEB)
+    """Fill in the channels: which stations have which is fixed while a machine runs."""
+    kinds = _channels(switch)
     tables.n_channels = len(kinds)
-    for index, (s_vid, kind) in enumerate(sorted(kinds.items())):
-        channel = tables.channel[index]
+    for channel, (s_vid, kind) in zip(tables.channel, sorted(kinds.items()), strict=False):
         channel.s_vid, channel.kind = s_vid, kind
-        members = [number for number, chosen in channel_of.items() if chosen == s_vid]
-        for number in members:
-            tables.port[number].channel = index
-        for number in (UPLINK, *members):
-            _add(channel.members, number)
+        members = [port.number for port in switch.ports if _channel_of(port, switch) == s_vid]
+        channel.members["word"] = _words_of([UPLINK, *members])
 
 
 def fill_lookup(array: npt.NDArray[Any], switch: Switch) -> None:
@@ -260,8 +274,7 @@ def fill_lookup(array: npt.NDArray[Any], switch: Switch) -> None:
         keys[slot] = key
         entry = tables.lookup.entry[slot]
         entry.key = key
-        for name in names:
-            _add(entry.ports, number_of[name])
+        entry.ports["word"] = _words_of(number_of[name] for name in names)
     tables.lookup.n_entries = len(sets)
 
 
@@ -279,11 +292,7 @@ def _fill_private_ports(array: npt.NDArray[Any], switch: Switch) -> None:
     array[0].has_private_ports = any(class_of.values())
     for one in {*class_of.values()} if any(class_of.values()) else ():
         reached = reached_by(one, class_of)
-        words = [
-            sum(1 << number % PORTS_PER_WORD for number in reached if number // PORTS_PER_WORD == word)
-            for word in range(PORT_WORDS)
-        ]
-        array["reached"]["word"][0, [number for number, own in class_of.items() if own == one]] = words
+        array["reached"]["word"][0, [number for number, own in class_of.items() if own == one]] = _words_of(reached)
 
 
 def _fill_pool_filters(tables: Record, switch: Switch) -> None:
@@ -294,13 +303,8 @@ def _fill_pool_filters(tables: Record, switch: Switch) -> None:
     tables.has_pool_filters, tables.replicates = 1, filters.replication
     tables.hash_shift = HASH_SHIFTS[filters.hash_offset]
     tables.default_pool = NO_POOL if filters.default_pool is None else port_numbers(switch)[filters.default_pool]
-    for port in switch.ports:
-        for word, ports in (
-            ("multicast_hash", tables.accepts_hashed_groups),
-            ("unicast_hash", tables.accepts_hashed_stations),
-        ):
-            if word in port.accept:
-                _add(ports, port.number)
+    for word, name in (("multicast_hash", "accepts_hashed_groups"), ("unicast_hash", "accepts_hashed_stations")):
+        tables[name]["word"] = _words_of(port.number for port in switch.ports if word in port.accept)
     for name, macs in (("hashed_groups", filters.multicast_hash), ("hashed_stations", filters.unicast_hash)):
         for mac in macs:
             tables[name].is_set[((mac & 0xFF) << 8 | mac >> 8 & 0xFF) >> int(tables.hash_shift) & 0xFFF] = 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.compiled.far_tables import check_memory, zeros
+from hwmodel.compiled.far_tables import check_memory, give, zeros
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config, PcieSwitch, Server, Switch, bridges_of, servers_of, switches_of, vms_of
 from hwmodel.config.bridge_ports import PhysicalPort, ports_of
@@ -64,8 +64,8 @@ WHOLE_WINDOW_FS = NEVER // 4  # no limit on how far a server runs alone, except 
 class SystemState:
     """Hold the records of a system, and the names that go with them; all bridges together are one record.
 
-    `headers`: those of the workload; `numbers`: port numbers by name, for each server. `book` (of the bridges), `books`
-    (one for each server) are set by `decide`; `threads`, which run it, by a run.
+    `headers`: those of the workload, until `decide`; `numbers`: port numbers by name, for each server. `book` (of the
+    bridges), `books` (one for each server) are set by `decide`; `threads`, which run it, by a run.
     """
 
     names: tuple[str, ...]
@@ -90,12 +90,13 @@ class SystemState:
 
     def decide(self, workload: Workload, seed: int) -> None:
         """Make the forwarding decisions for all headers, and number the flows."""
-        _decide_first(self.servers, self.bridges, self.headers, self.configs)
+        headers, self.headers = self.headers, None  # the adapters have them; they may take much memory
+        _decide_first(self.servers, self.bridges, headers, self.configs)
         for index, (nic, config) in enumerate(zip(self.servers, self.configs, strict=True)):
             begin_at_phases(nic, config, workload, seed, index)
         flows = FlowNumbers(self.ledgers, self.stations)
         enter_histograms(self.ledgers, flows)
-        sent_bytes = self.headers["n_bytes"].tolist()
+        sent_bytes = headers["n_bytes"].tolist()
         port_numbers = self.numbers[0] if len(self.numbers) == 1 else {}
         self.book = FlowBook(flows, sent_bytes, port_numbers, bridge=self.bridges[0])
         self.books = [
@@ -123,7 +124,7 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
     stations = Stations(vms_of(parts))
     headers, hashes = headers_of(workload.templates, stations), flow_hashes(workload.templates)
     least_bytes = least_bytes_of(config, workload)
-    bridges, topology = build_bridges(config, stations, least_bytes, seed)
+    bridges, topology, _ = build_bridges(config, stations, least_bytes, seed)
     ports = topology.ports
     for index, (nic, part) in enumerate(zip(servers, configs, strict=True)):
         check_workload(part, workload)
@@ -136,7 +137,7 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         fill_outside(nic, topology.outside)
         stretch_port(nic.outside.params, stretch(config, seed, OUTSIDE))
         enter_sources(nic, senders_at(parts[index], index), config, workload, seed)
-    _enter_all(servers, headers, hashes, configs)
+    _enter_all(servers, bridges[0], headers, hashes, configs)
     for index, nic in enumerate(servers):
         fill_passing(nic, config, workload.templates, seed, index)
         fill_learning(nic, parts, index)
@@ -154,8 +155,10 @@ def senders_at(server: Server, at: int) -> dict[str, int]:
     return {name: number for name, number in numbers_at(server).items() if at == 0 or name != UPLINK}
 
 
-def build_bridges(config: Config, stations: Stations, least_bytes: int, seed: int) -> tuple[npt.NDArray[Any], Topology]:
-    """Return the record of all bridges, without any frame in them, as an array of one, and their topology.
+def build_bridges(
+    config: Config, stations: Stations, least_bytes: int, seed: int
+) -> tuple[npt.NDArray[Any], Topology, npt.NDArray[np.int64]]:
+    """Return all bridges, without any frame in them, as an array of one, their topology, and the places of homes.
 
     `least_bytes`: from `least_bytes_of`. Raises InputError where a bridge has no room for all addresses.
     """
@@ -167,8 +170,7 @@ def build_bridges(config: Config, stations: Stations, least_bytes: int, seed: in
     _fill_box_clocks(bridges[0], config, ports, seed)
     fill_samplers(bridges[0], topology, seed)
     fill_crossings(bridges[0], least_bytes)
-    enter_places(bridges, topology)
-    return bridges, topology
+    return bridges, topology, enter_places(bridges, topology)
 
 
 def least_bytes_of(config: Config, workload: Workload) -> int:
@@ -226,29 +228,32 @@ def way_from_bridges_fs(system: SystemState) -> int:
     return max(int(system.system[0].server[server].end[port].crossing_fs) for server, port in ends)
 
 
-def _enter_all(servers: State, headers: Any, hashes: Any, configs: Sequence[Config]) -> None:
-    """Enter the headers of a workload at their senders' adapters."""
-    server_of = _server_of(headers, configs)
+def _enter_all(servers: State, bridge: Any, headers: Any, hashes: Any, configs: Sequence[Config]) -> None:
+    """Enter the headers of a workload at their senders' adapters, with room for what is decided on them."""
+    server_of, target_of = _server_of(headers["sender"], configs), _server_of(headers["target"], configs)
     # Each may also come by a bridge. Room is only addresses until it is written, longer tables are copied.
     n_headers = min(2 * len(headers), MAX_TEMPLATES)
-    for nic in servers:
-        make_room(nic, n_headers)
+    for at, nic in enumerate(servers):
+        make_room(nic, n_headers, int((server_of == at).sum() + (target_of == at).sum()))
+    for table in (bridge.hop, bridge.hop_header):
+        give(table, min(int((server_of != target_of).sum()) + 1, int(table.most)))
     for sender in np.unique(server_of).tolist():
         enter_headers(servers[max(sender, 0)], headers, np.flatnonzero(server_of == sender), hashes)
     for nic in servers:
         nic.headers.n_own_templates = nic.headers.n_templates = len(headers)
 
 
-def _server_of(headers: Any, configs: Sequence[Config]) -> npt.NDArray[np.int64]:
-    """Return for each header the server that sends it, -1 for those from outside."""
+def _server_of(stations: npt.NDArray[np.int32], configs: Sequence[Config]) -> npt.NDArray[np.int64]:
+    """Return the server of each station, -1 for those outside, groups and unknown addresses."""
     n_stations = [len(config.switch.ports) for config in configs]
-    found: npt.NDArray[np.int64] = np.repeat(np.arange(-1, len(configs)), [1, *n_stations])[headers["sender"]]
+    servers = np.repeat(np.r_[np.arange(-1, len(configs)), -1], [1, *n_stations, 1])
+    found: npt.NDArray[np.int64] = servers[np.minimum(stations, len(servers) - 1)]
     return found
 
 
 def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[Config]) -> None:
     """Make the forwarding decisions for all headers of a workload, at adapters and bridges."""
-    server_of = _server_of(headers, configs)
+    server_of = _server_of(headers["sender"], configs)
     senders, first_headers = np.unique(server_of, return_index=True)
     # Headers from outside first, then those of the servers in the order of their first header.
     senders = senders[np.argsort(np.where(senders < 0, -1, first_headers))]

@@ -41,6 +41,7 @@ def fill_learning(nic: Any, servers: Sequence[Server], at: int) -> None:
     params = learned.box[0].params
     params.learns, params.table_entries, params.ageing_fs = 1, own.table, own.ageing_fs
     learned["logical_port"]["params"]["port"] = range(MAX_PORTS)
+    fill_security(nic, servers[at].config)
     uplink = servers[at].config.switch.uplink
     outside = [(outside_mac([one.config.switch for one in servers]), uplink.native_vlan, UPLINK)]
     heard = [
@@ -56,18 +57,31 @@ def fill_learning(nic: Any, servers: Sequence[Server], at: int) -> None:
             learned.n_announced += 1
 
 
+def fill_security(nic: Any, config: Config) -> None:
+    """Set how many addresses each port of a virtual switch may have."""
+    ports = nic.virtual_switch.learned.port
+    for station in config.switch.ports:
+        own = station.port_security
+        params = ports[station.number].params
+        params.most_addresses, params.shuts = (0, 0) if own is None else own.words
+
+
 def fill_passing(nic: Any, config: Config, templates: Sequence[FrameTemplate], seed: int, server: int) -> None:
     """Prepare one server's virtual switch, if it has one, for the headers of the whole workload, and for samples."""
     before = STREAMS_A_SWITCH * server
-    number_connections(nic.virtual_switch.flow_cache, config, templates, random_words(seed, FLOW_CACHE + before))
+    words = random_words(seed, FLOW_CACHE + before)
+    number_connections(nic.virtual_switch.flow_cache, config, templates, words, bool(nic.port[0].switch.has_peer))
     if nic.virtual_switch.params.sample_one_in > 0:
         nic.virtual_switch.rng[:] = random_words(seed, FLOW_SAMPLES + before)
 
 
-def number_connections(cache: Any, config: Config, templates: Sequence[FrameTemplate], words: Any) -> None:
+def number_connections(
+    cache: Any, config: Config, templates: Sequence[FrameTemplate], words: Any, has_bridge: bool = False
+) -> None:
     """Assign numbers to each header's connections and pair of ends.
 
     `words`: the initial random state for drawing, frame by frame, to which of its header's connections it belongs.
+    `has_bridge`: a bridge is at the uplink, which may bring back what has left there.
     """
     if not cache.params.is_on:
         return
@@ -82,5 +96,6 @@ def number_connections(cache: Any, config: Config, templates: Sequence[FrameTemp
         header = cache["header"][number]
         header["first"], header["n"], header["ends"] = n_flows, n, ends.setdefault(pair, len(ends))
         n_flows += n
+    cache.params.by_uplink = n_flows * has_bridge
     for held in (cache.near, cache.exact, cache.wildcard):
-        give(held.entry, n_flows + 1)
+        give(held.entry, n_flows * (1 + has_bridge) + 1)

@@ -69,7 +69,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     stations = Stations(vms_of([server]), map(uplink_of, config.switched_ports))
     fill_switch(nic, server, stations, has_peer=False)
     headers = headers_of(workload.templates, stations)
-    make_room(nic, len(headers))
+    make_room(nic, len(headers), len(headers))
     enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
     class_untagged(nic, config, workload.templates)
     enter_sources(nic, numbers_in(config), config, workload, seed)

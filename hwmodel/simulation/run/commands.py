@@ -25,6 +25,7 @@ from hwmodel.config.system import servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
+from hwmodel.machine.counts.heard import OUTSIDE
 from hwmodel.machine.engine import OBEY
 from hwmodel.machine.time.commands import (
     COMMAND_CAP,
@@ -93,7 +94,10 @@ class Job(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """Describe what an agent asks of a function (`a.vf1`) or of a bridge's port: a command's kind and its values."""
+    """Describe what an agent asks: a command's kind and its values.
+
+    `of`: a function (`a.vf1`), the number of a bridge's port, or the uplink of an only adapter, of a bond's neighbour.
+    """
 
     of: str | int
     kind: int
@@ -246,7 +250,12 @@ def _of_functions(vms: Mapping[str, Vm], off: frozenset[str], change: Change, br
         vm = vms[watch.at]
         yield _Command(vm.at, WATCHED, vm.function, 0, np.array(watch.values, np.int64))
     for one in change.asked:
-        at, part = (bridges, one.of) if isinstance(one.of, int) else (vms[one.of].at, vms[one.of].function)
+        if isinstance(one.of, int):
+            at, part = bridges, one.of
+        elif one.of in vms:
+            at, part = vms[one.of].at, vms[one.of].function
+        else:
+            at, part = 0, OUTSIDE
         yield _Command(at, one.kind, part, 0, np.array(one.values, np.int64))
 
 
@@ -263,7 +272,7 @@ class _Command(NamedTuple):
 def _commands(one: Rewritten, record: np.dtype[Any], number: int) -> Iterator[_Command]:
     """Give the commands that rewrite a region's words; `record`: the component's, the `number`-th of its kind."""
     kind = one.region.kind
-    firsts, words = places(one.region, record)
+    firsts, words = places(one.region, record, one.rows)
     is_written = one.differs
     if kind not in PIECEMEAL:
         is_written[is_written.any(axis=1)] = True
@@ -272,7 +281,8 @@ def _commands(one: Rewritten, record: np.dtype[Any], number: int) -> Iterator[_C
     first = number * record.itemsize // WORD_BYTES
     ends = np.flatnonzero((at[1:] != at[:-1] + 1) | (rows[1:] != rows[:-1])) + 1
     for start, end in pairwise((0, *ends.tolist(), len(at))):
-        yield _Command(one.component, kind, int(rows[start]), first + int(at[start]), values[start:end])
+        part = rows[start] if one.rows is None else one.rows[rows[start]]
+        yield _Command(one.component, kind, int(part), first + int(at[start]), values[start:end])
 
 
 _TAIL, _N_VALUES = (offset_of(COMMANDS, name) // WORD_BYTES for name in ("tail", "n_values"))

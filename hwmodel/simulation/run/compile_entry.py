@@ -48,7 +48,7 @@ def signatures() -> dict[str, tuple[types.Type, ...]]:
         "machine.first_decisions.decide_alone": (server, words),
         "machine.first_decisions.decide_first": (server, bridge, words, words, words, words, int64),
         "machine.first_decisions.enter_flows": (server, bridge, int64, words, words),
-        "machine.network.places.enter_homes": (bridge, words, words, words, words),
+        "machine.network.places.enter_homes": (bridge, words, words, words, words, words),
         "machine.network.places.announce": (bridge, words, words, words, words),
         "machine.counts.flow_state.add_flows": (flow, words, flow),
         "forwarding.frame_batch.decide_batch": (

@@ -11,17 +11,23 @@ from hwmodel.agents.live import LiveAgents
 from hwmodel.results import Result
 from hwmodel.results.control import ControlledVm, ControlResult
 from hwmodel.units import FS_PER_NS
+from hwmodel.words import warnings as words
 
 
-def with_control(result: Result, plane: ControlPlane, live: LiveAgents | None) -> Result:
-    """Add to a result what became of VMs that were started, and what telling of them took."""
+def with_control(result: Result, plane: ControlPlane | None, live: LiveAgents | None) -> Result:
+    """Add to a result what became of VMs that were started, if any were, and what telling of them took."""
+    if plane is None:
+        return result
     end_fs = round(result.window.end_ns * FS_PER_NS)
     frames = [
         one.frame.length_with(one.message)
         for one in (() if live is None else live.actions)
         if one.frame is not None and one.agent in plane.speakers and one.at_fs <= end_fs
     ]
-    return replace(result, control=_control_of(plane, end_fs, result, frames))
+    control = _control_of(plane, end_fs, result, frames)
+    late = {vm.name: vm.waited_ns for vm in control.vms if vm.waited_ns}
+    warned = (words.run_before_their_network(late, control.way),) if late else ()
+    return replace(result, control=control, warnings=(*result.warnings, *warned))
 
 
 def _control_of(plane: ControlPlane, end_fs: int, result: Result, frames: Sequence[int]) -> ControlResult:

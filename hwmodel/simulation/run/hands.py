@@ -15,15 +15,17 @@ from hwmodel.config import Config
 from hwmodel.config.agents import HeardFrame
 from hwmodel.config.check_agents import misfit_heard, stations_of
 from hwmodel.config.check_condition import figure_of, misfits, watched_by
+from hwmodel.config.check_lacp import OUTSIDE_PLACE
 from hwmodel.config.condition import Condition
 from hwmodel.config.kinds import suggest
 from hwmodel.config.live_configuration import Setting
+from hwmodel.config.names import UPLINK
 from hwmodel.config.operable import concerns_only, concerns_only_bridge
 from hwmodel.config.system import bridges_of, servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.watches import AS_IT_BECOMES, N_SAID, ONCE, TERM_WORDS
-from hwmodel.machine.counts.heard import ANY_VALUE
+from hwmodel.machine.counts.heard import ANY_VALUE, OUTSIDE
 from hwmodel.machine.network.bridge_state import OWN_PORTS
 from hwmodel.machine.time.commands import GIVEN, LISTENING
 from hwmodel.rules.driver_jobs import AGENTS_FROM, JobStep
@@ -70,6 +72,7 @@ class Hands:
         self._templates = templates
         self._macs = {name: port.macs for name, port in stations_of(config).items()}
         self._names = {(vm.at, vm.function): name for name, vm in self._vms.items()}
+        self._names |= {(0, OUTSIDE): UPLINK}
         self._headers: dict[tuple[int, int], tuple[str, Header]] = {}
         self._bridges = {bridge.name: bridge for bridge in bridges_of(config)}
         self._ports = {port.wire: port.number for port in machine.ports}
@@ -88,14 +91,18 @@ class Hands:
         )
 
     def watch(self, server: str, number: int, condition: Condition, each: int | None, at_fs: int) -> None:
-        """Watch a figure from an instant on: as it becomes true, or of a count, which does not become false, once."""
-        self._check(server, condition.whose, [message for _, message in misfits(condition, self._config)])
+        """Watch a figure from an instant on: as it becomes true, or of a count, which does not become false, once.
+
+        Who is outside, at the other ends of an only adapter's wires, sees what that sees.
+        """
+        place = "" if server == OUTSIDE_PLACE else server
+        self._check(place, condition.whose, [message for _, message in misfits(condition, self._config)])
         what = watched_by(condition, self._config)
         again = AS_IT_BECOMES if what.figure.is_level or what.within_fs else ONCE
         if each is not None:
             what, again = what._replace(number=what.number - 1), what.number
-        place = place_of(self._servers, what.of)
-        watch = Watch(place.at, watch_values(self._servers, place, what, number, again), number)
+        found = place_of(self._servers, what.of)
+        watch = Watch(found.at, watch_values(self._servers, found, what, number, again), number)
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, watches=(watch,)))
 
     def hear(self, server: str, number: int, asked: HeardFrame, at_fs: int) -> None:

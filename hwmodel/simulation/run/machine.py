@@ -40,7 +40,7 @@ from hwmodel.simulation.figures.bridge_measure import (
 from hwmodel.simulation.figures.bus_use import bus_results, bus_suspects
 from hwmodel.simulation.figures.laws import broken_laws
 from hwmodel.simulation.figures.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
-from hwmodel.simulation.figures.outcome import make_result, make_system_result
+from hwmodel.simulation.figures.outcome import make_figures, make_result, make_system_result
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.tree_use import TreeSnapshot, take_trees, tree_results, tree_suspects
 from hwmodel.simulation.figures.whole import Whole
@@ -546,6 +546,12 @@ class Machine:
         bridges = bridge_results(record, ports, found, span.end.now_fs)
         result = replace(result, bridges=bridges, pcie_switches=of_trees, buses=of_buses, bottleneck=by_shares(seen))
         return result, seen
+
+    def figures_of(self, config: Config, workload: Workload, span: Span, ends: Sequence[SystemSnapshot]) -> Result:
+        """Make the result of a window as `result_of` does, of a server alone without what limits it."""
+        if self.system is None:
+            return make_figures(config, workload, self.book, span)
+        return self.result_of(config, workload, span, ends)[0]
 
     def broken_laws(self, start: Snapshot, end: Snapshot, ends: Sequence[SystemSnapshot]) -> list[str]:
         """Return a sentence for each law that a window breaks at one of the servers."""

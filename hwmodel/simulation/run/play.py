@@ -24,6 +24,7 @@ from hwmodel.agents.of_config import agents_of
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config
 from hwmodel.config.check_agents import settings_of
+from hwmodel.config.check_lacp import OUTSIDE_PLACE, ends_outside
 from hwmodel.config.life import Course, Parts, Start, n_rings_of, pf_beside
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.message_time import LINK_LOOKS, RESET, RegisterTimes
@@ -240,6 +241,7 @@ class LivePlay:
         hands = self._hands = Hands(machine, self.scene.first, self._set, self._offered.given, self.workload)
         first = self.scene.first
         names = [*(server.name for server in servers_of(first)), *(bridge.name for bridge in bridges_of(first))]
+        names += [OUTSIDE_PLACE] * bool(ends_outside(first))
         self.agents = LiveAgents(self._all_agents, first, names, hands, len(self.config.scenario))
         self.agents.begin()
         machine.schedule.enter(0)

@@ -12,12 +12,14 @@ from hwmodel.agents.live import LiveAgents
 from hwmodel.results import Result
 from hwmodel.results.agents import MOST_ACTIONS, AgentAction, AgentResult, AssociationResult
 from hwmodel.units import FS_PER_NS
-from hwmodel.wire.edge_control import told
+from hwmodel.wire.control_words import told
 from hwmodel.wire.ethernet import format_mac
 
 
-def with_agents(result: Result, live: LiveAgents, associations: Sequence[Association] = ()) -> Result:
-    """Add to a result what its run's agents have done; of many things the first alone."""
+def with_agents(result: Result, live: LiveAgents | None, associations: Sequence[Association] = ()) -> Result:
+    """Add to a result what its run's agents, if any, have done; of many things the first alone."""
+    if live is None:
+        return result
     end_fs = round(result.window.end_ns * FS_PER_NS)
     agents = {}
     for name, agent, counts in live.told(end_fs):

@@ -17,11 +17,17 @@ from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.processes.collector import collector_rests
 from hwmodel.results import Result, Sighting, check_balance
-from hwmodel.results.bottleneck import NEARLY_FULL, not_judged, shows_why_nothing_came
+from hwmodel.results.bottleneck import not_judged, shows_why_nothing_came
 from hwmodel.results.bottleneck_text import FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
 from hwmodel.simulation.figures.assumed import assumptions_of
 from hwmodel.simulation.figures.counters import counters_of
-from hwmodel.simulation.figures.intervals import Sureness, gets_through, sureness_of, too_wide
+from hwmodel.simulation.figures.intervals import (
+    Sureness,
+    figures_with_intervals,
+    gets_through,
+    sureness_of,
+    too_wide,
+)
 from hwmodel.simulation.figures.judgement import judged
 from hwmodel.simulation.figures.machine_known import MachineKnown, Measured
 from hwmodel.simulation.figures.marks import Marks
@@ -62,7 +68,6 @@ from hwmodel.simulation.run.short_runs import (
     has_timed_events,
     in_one_cycle,
     phase_warnings_of,
-    replica_of,
     seeds_beside,
     widened,
 )
@@ -144,8 +149,7 @@ def simulate(
             return result
         series = run.series.series(lives_in_order(play.config, play.scene))
         result = with_events(with_series(result, play.config, series, play.scene))
-        result = result if play.agents is None else with_agents(result, play.agents, play.associations)
-        return result if play.plane is None else with_control(result, play.plane, play.agents)
+        return with_control(with_agents(result, play.agents, play.associations), play.plane, play.agents)
 
     try:
         _run_through(run, pcap_path, pcap_hops or {})
@@ -453,12 +457,12 @@ class Run:
         return self.result(interrupted=words.interrupted(done_ms, self.config.run.duration_fs))
 
     def figures(self, span: Span) -> tuple[Result, Sureness]:
-        """Make the result of a window with its intervals, without flows, closed form and warnings."""
+        """Make the result of a window with its intervals, without configuration, flows, closed form and warnings."""
         config, workload, known = self.measured
         result, self.seen = self.machine.result_of(config, workload, span, self.ends)
         burst, ports = burst_frames(config), self.book.port_numbers
         sureness = sureness_of(result, self.marks.table(), ports, burst, known)
-        return replace(result, intervals=widened(replica_of(sureness), ())), sureness
+        return replace(result, intervals=widened(sureness, ())), sureness
 
     def held(self, result: Result, sureness: Sureness) -> tuple[Result, list[Unsure]]:
         """Return a result with the intervals that hold, and why its window does not tell how far off others are."""
@@ -480,7 +484,9 @@ class Run:
         if run is None:
             return None
         assert run.start is not None and run.end is not None
-        return replica_of(run.figures(Span(run.start, run.end))[1])
+        config, workload, _ = run.measured
+        result = run.machine.figures_of(config, workload, Span(run.start, run.end), run.ends)
+        return Replica(figures_with_intervals(result), run.marks.table().least_ns)
 
     def _replicas(self, shorts: ShortRuns, seeds: Sequence[int]) -> list[Replica]:
         """Return what short runs of some seeds show, those left out that cannot be run."""
@@ -490,18 +496,16 @@ class Run:
         """Return the result with intervals widened by short runs with other phases, and the warnings from these."""
         if not self.measured.known.hangs_on_phases(gets_through(result)):
             return result, []
-        own, seeds = replica_of(sureness), seeds_beside(self.config.run.seed)
+        seeds = seeds_beside(self.config.run.seed)
         # Short runs are not alike in figures that grow, nor if their warm-up leaves buffers emptier.
         grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
-        alike = [one for one in own.figures if shorts.are_settled and one.rpartition(".")[0] not in grown]
+        alike = [one for one in sureness.figures if shorts.are_settled and one.rpartition(".")[0] not in grown]
         is_random = self.measured.known.is_random and gets_through(result)
         others = self._replicas(shorts, seeds[:FIRST])
-        # Below its limits what a machine does hangs on who meets whom, which three draws may well miss.
-        is_near_limit = not is_random and (result.bottleneck.utilization or 0.0) >= NEARLY_FULL
-        if not (is_near_limit and len(alike) == len(own.figures) and in_one_cycle(own, others)):
-            others += self._replicas(shorts, seeds[FIRST:])
-        found = widened(own, others, alike, is_random=is_random)
-        warnings = phase_warnings_of(own, others, alike, is_random=is_random)
+        if is_random or len(alike) < len(sureness.figures) or not in_one_cycle(sureness.figures, others):
+            others += self._replicas(shorts, seeds[FIRST:] if is_random else seeds[FIRST : shorts.most])
+        found = widened(sureness, others, alike, is_random=is_random, share=shorts.share)
+        warnings = phase_warnings_of(sureness, others, alike, is_random=is_random, share=shorts.share)
         return replace(result, intervals=found), [*warnings]
 
     def _why_changed(self) -> Iterator[str]:
@@ -545,7 +549,9 @@ class Run:
         too_short = why_no_rates(self.measured.config, span, sends=sends)
         of_window = Span(self.start, self.end, gives_rates=too_short is None)
         result, sureness = self.figures(of_window)
-        result = replace(result, flows=flows_of(self.book, of_window))
+        resolved = self.measured.config.resolved()
+        config_hash = self.measured.config.config_hash(resolved)
+        result = replace(result, config=resolved, config_hash=config_hash, flows=flows_of(self.book, of_window))
         cycles: list[str] = []
         has_changed = self.first_change_fs < self.end.now_fs
         if is_judged and too_short is None and not has_changed:

@@ -45,7 +45,7 @@ from hwmodel.simulation.figures.window_checks import (
 )
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.machine import SystemSnapshot
-from hwmodel.simulation.run.short_runs import replica_of, widened
+from hwmodel.simulation.run.short_runs import widened
 from hwmodel.simulation.run.warmup import unsteady_in
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words.events import SAME_VALUES
@@ -284,7 +284,7 @@ def _with_intervals(
     config, _, known = measured
     told_of = replace(result, latency_from_doorbell_ns=Latency(), sender_wait_ns=Latency())  # a stage has neither
     sureness = sureness_of(told_of, table, ports, burst_frames(config), known)
-    result = replace(result, intervals=widened(replica_of(sureness), ()))
+    result = replace(result, intervals=widened(sureness, ()))
     unsure = list(unsure_figures(result, sureness, is_open=known.is_open))
     held = with_intervals_that_hold(result, unsure)
     unsettled = {*growth_of(sureness), *unsettled_latencies(held.intervals, table, n_before)}

@@ -13,6 +13,7 @@ from .timing import Phase, passing_place
 
 BEHIND_ALL_PORTS = 128
 ADDRESSES_AND_TYPE = 14
+OUTER_BYTES = {b"\x88\xa8": 4, b"\x89\x26": 6, b"\x89\x3f": 8}  # of outer tags, which tell no connections apart
 HEADERS = 54  # with those of IP and TCP
 
 
@@ -106,6 +107,8 @@ class FlowCache:
 
     def _keys(self, frame: Frame) -> tuple[Any, Any]:
         raw = frame.raw or b""
+        if raw[12:14] in OUTER_BYTES:
+            raw = raw[:12] + raw[12 + OUTER_BYTES[raw[12:14]] :]
         connection = frame.source, raw[:HEADERS]
         return connection, (
             (frame.source, raw[:ADDRESSES_AND_TYPE]) if self.rules.wildcard_match == "ends" else connection

@@ -25,6 +25,8 @@ class LearningTables(Tables):
     def __init__(self, env: simpy.Environment, switch: Any, off: Collection[int], rules: Any) -> None:
         """Begin with nothing known; `rules`: how many addresses there may be, and for how long each holds."""
         self.known: dict[tuple[int, int], tuple[str, int]] = {}
+        self._shut: set[str] = set()
+        self._security: dict[str, Any] = {}
         self.counts: Counter[str] = Counter()
         self._rules, self.ageing_fs = rules, rules.ageing_fs
         super().__init__(env, switch, off)
@@ -33,6 +35,9 @@ class LearningTables(Tables):
     def _decide_by(self, switch: Any, off: Collection[int]) -> None:
         super()._decide_by(switch, off)
         self._switch = switch
+        security = {each.name: each.port_security for each in switch.ports}
+        self._shut -= {name for name, own in security.items() if own != self._security.get(name)}
+        self._security = security
         self._fixed = {(entry.vlan, entry.mac): set(entry.ports) for entry in switch.addresses}
         self._show()
 
@@ -64,20 +69,52 @@ class LearningTables(Tables):
             del self.known[key]
             self.counts["aged"] += 1
 
-    def learn(self, frame: Frame) -> None:
-        """Learn of a frame that is about to be switched."""
+    def is_shut(self, port: int) -> bool:
+        """Tell whether a port's security has shut it."""
+        return station_name(port, self._n_vfs) in self._shut
+
+    def learn(self, frame: Frame) -> bool:
+        """Learn of a frame that is about to be switched; tell whether its port's security lets it pass."""
         assert frame.raw is not None
+        if self.is_shut(frame.source):
+            return False
         found = self._forward(frame.source, frame.raw, False)
         if found.drop not in LET_IN:
-            return
+            return True
         was_dropped, (target, source) = found.drop is not None, self._ends(frame.source, frame.raw)
+        is_let_in = True
         if source not in self._fixed and not source[1] >> 40 & 1:
-            self._note(source, station_name(frame.source, self._n_vfs))
-        if not target[1] >> 40 & 1:
+            is_let_in = self._lets_in(source, station_name(frame.source, self._n_vfs))
+        if is_let_in and not target[1] >> 40 & 1:
             self._forget(target)
             if target not in self.known and target not in self._fixed and not was_dropped:
                 self.counts["flooded"] += 1
         self._show()
+        return is_let_in
+
+    def _lets_in(self, source: tuple[int, int], port: str) -> bool:
+        """Learn an address unless its port has too many, or no place is left for one of a port that counts them."""
+        own = self._security.get(port)
+        if own is None:
+            self._note(source, port)
+            return True
+        self._forget(source)
+        if self.known.get(source, ("", 0))[0] == port:
+            self._note(source, port)
+            return True
+        if self._n_at(port, source) >= own.most:
+            self._forget(*list(self.known))
+        if self._n_at(port, source) < own.most:
+            self._note(source, port)
+            if self.known.get(source, ("", 0))[0] == port:
+                return True
+        if own.on_excess == "shut_down":
+            self._shut.add(port)
+        return False
+
+    def _n_at(self, port: str, source: tuple[int, int]) -> int:
+        """Return how many addresses a port has beside one."""
+        return sum(at == port and key != source for key, (at, _) in self.known.items())
 
     def _note(self, source: tuple[int, int], port: str) -> None:
         self._forget(source)

@@ -99,6 +99,7 @@ class Model:
         if passes is not None and self._tables:
             passes.leaves = self._tables[0].leaves
             passes.learn = getattr(self._tables[0], "learn", passes.learn)
+            passes.is_shut = getattr(self._tables[0], "is_shut", passes.is_shut)
         drivers = {}
         for guest, port in enumerate(parameters.ports):
             own = [

@@ -54,6 +54,9 @@ class Rules:
     uplink_time_fs: int = 0
     uplink_byte_time_fs: int = 0
     """Of the driver of the uplink, for each frame from there or to it."""
+    tag_time_fs: int = 0
+    tag_type: bytes = b""
+    """Of the outer tag that frames have on the wire, none: they have none."""
     ring_time_fs: int = 0
     further_rings: int = 0
     rules_fs: int = 0
@@ -108,7 +111,15 @@ class Rules:
         if self.cuts == "switch" and frame.source != WIRE:
             at_guests_fs += n_wire(decision) * frame.n_pieces * self.segment_frame_time_fs
         copies_fs = max(1, n_copies) * self.frame_time_fs + n_copied * frame.data_bytes * self.byte_time_fs
-        return copies_fs + at_guests_fs + driver_fs + self.rules_fs
+        return copies_fs + at_guests_fs + driver_fs + self.rules_fs + self.tags(frame, decision) * self.tag_time_fs
+
+    def tags(self, frame: Frame, decision: Decision) -> int:
+        """Return how many outer tags are put on or taken off."""
+        if not self.tag_type:
+            return 0
+        on_wire = [raw for port, raw in (*decision.copies, *decision.mirrored) if port == WIRE]
+        on_wire += [frame.raw] * (frame.source == WIRE)
+        return sum((raw or frame.raw or b"")[12:14] == self.tag_type for raw in on_wire)
 
     def ring_fs(self, core: Core) -> int:
         """Return what each frame of a piece takes more for the rings of VMs that wait for its core beside one."""
@@ -344,7 +355,8 @@ class VirtualSwitch:
         assert rules is not None
         self._env, self._parameters, self._meter = env, parameters, meter
         self.decide = decide
-        self.learn: Callable[[Frame], None] = lambda _: None
+        self.learn: Callable[[Frame], bool] = lambda _: True
+        self.is_shut: Callable[[int], bool] = lambda _: False
         self.leaves: Callable[[Frame], bool] = lambda _frame: False
         """Tells whether a copy of a frame leaves by the wire; no policer is asked."""
         self._rules, self._memory_free_fs = rules, 0
@@ -487,7 +499,10 @@ class VirtualSwitch:
     def pass_on(self, frame: Frame, at_place: int) -> None:
         """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
         frame.ends_fs[frame.decision_part] = self._env.now
-        self.learn(frame)
+        if not self.learn(frame):
+            for lost in (frame, *self.pieces_of(frame)):
+                self._meter.copies_made(lost, [], "PORT_SECURITY")
+            return
         decision = self.decide(frame)
         pieces = self.pieces_of(frame)
         copies = [Copy(frame, port, raw=raw) for port, raw in decision.copies]
@@ -538,6 +553,9 @@ class VirtualSwitch:
             ring = self._rx_rings[copy.destination, queue]
             in_buffer = self._parameters.buffer_bytes - self._parameters.buffer_offset_bytes
             needed = max(1, -(-copy.data_bytes // in_buffer))
+            if self.is_shut(copy.destination):
+                self._meter.copy_dropped(self._waiting.popleft(), "PORT_SECURITY")
+                continue
             sender = -1 if copy.is_mirrored else copy.frame.source
             if not self._parameters.drops_at(copy.destination, queue):
                 if ring.cached < needed:
