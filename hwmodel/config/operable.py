@@ -164,6 +164,8 @@ OF_BRIDGES = (
     Operable("latency", (BRIDGES,)),
     Operable("ageing", (BRIDGES,)),
     Operable("policy", (BRIDGES,)),
+    Operable("controls", (BRIDGES,)),
+    Operable("mirrors", (BRIDGES,)),
     Operable("ports.*.rate", (BRIDGES, OUTSIDE, SOURCES), is_fixed=_is_cut_through),
     *(Operable(f"ports.*.{key}", (BRIDGES,)) for key in ("hairpin", "native_vlan", "vlans", "pvlan", "port_security")),
 )
