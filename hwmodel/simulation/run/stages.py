@@ -118,7 +118,7 @@ class StageRecorder:
         self._boundaries: list[int] = []
         self._stages: list[StageResult] = []
         self._group: _Open | None = None  # the stage that began with a group's first change, if another change came
-        self._last_fs = run.start.now_fs
+        self._last_fs, self._next_mark_fs = run.start.now_fs, NEVER
         system = run.ends[0] if run.ends else None
         self._begin(_Moment(run.start.now_fs, run.start, system, self._rx_in_use()), run.measured)
 
