@@ -247,6 +247,16 @@ FRAMES: dict[str, Any] = {
         },
     },
 }
+# Both ends of two legs speak LACP, first after a second.
+LACP: dict[str, Any] = {
+    "port": {"count": 2},
+    "nic": {"mode": "vswitch", "vfs": 1},
+    "host": {"virtual_switch": {"bond": {"mode": "l4_hash"}}},
+    "driver": {"preset": "dpdk"},
+    "workload": {"pattern": "to_wire", "load": "10Kbps", "frame_bytes": 300},
+    "run": {"warmup": "0ns", "duration": "1005ms"},
+    "agents": {"host": {"lacp": {"rate": "fast"}}, "leaf": {"lacp_partner": {}}},
+}
 # Two servers tell their bridge of VMs by VDP; one asks in vain, and a port's decision comes too late.
 VDP: dict[str, Any] = {
     "servers": [{"name": "a"}, {"name": "b"}],
@@ -275,3 +285,4 @@ VDP: dict[str, Any] = {
         "above": {"vdp_bridge": {**QUICK, "decides": "5us", "refuse": [{"vlan": 1, "code": 2}]}},
     },
 }
+OF_CONTROL: Mapping[str, Any] = {"vdp": VDP, "lacp": LACP}

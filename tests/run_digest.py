@@ -45,11 +45,11 @@ from tests.digest_cases import (
     FUNCTIONS_OFF,
     HOSTS,
     HOSTS_OFF,
+    OF_CONTROL,
     OF_DRIVERS,
     OF_VIRTUAL_SWITCHES,
     PRIVATE,
     STALLS,
-    VDP,
     WORKS_MEANWHILE,
 )
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
@@ -284,7 +284,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "agents": AGENTS,
     "driver_jobs": DRIVER_JOBS,
     "frames": FRAMES,
-    "vdp": VDP,
+    **OF_CONTROL,
     "commands": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},

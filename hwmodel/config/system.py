@@ -499,3 +499,9 @@ def _wrong_block(block: str, blocks: tuple[str, ...]) -> str:
     if block in Config.model_fields:
         return f"{block} is that of the whole system; {who}"
     return f"unknown key{suggest(block, blocks)}; {who}"
+
+
+def n_sending_legs(config: Config) -> int:
+    """Return over how many legs of a bond the frames of one VM are spread at the start; 1 without a bond."""
+    is_one = config.bond is None or config.bond.mode != "l4_hash" or config.workload.connections == 1
+    return 1 if is_one else max(1, len(config.legs_in_use))
