@@ -181,6 +181,14 @@ OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "wire_share": 0.2,
                      "external": {"rate": "400Mbps"}},
     },
+    "switch_that_tags": {
+        "nic": {"mode": "vswitch", "vfs": 3, "rx_ring": 64, "tx_ring": 64}, "switch": {"mode": "e_tag"},
+        "driver": {"preset": "dpdk", "tx_doorbell_batch": 1}, "bridge": {"kind": "controlling"},
+        "host": {"virtual_switch": {"flow_cache": {"exact_entries": 4, "miss_time": "300ns"}}},
+        "run": {"warmup": "4us", "duration": "60us"},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "wire_share": 0.2,
+                     "external": {"rate": "400Mbps"}},
+    },
 }  # fmt: skip
 
 # ---- Hosts that share an adapter: one goes, has another share, and comes again ----

@@ -64,8 +64,8 @@ def test_what_is_set_at_most_is_known_beforehand() -> None:
     assert check_control in SYSTEM_CHECKS
     found = [setting.changes for setting in control_settings(load_config(system("events")))]
     assert found == [
-        {"bridge.ports.a.vlans": [10, 20]}, {"bridge.ports.b.vlans": [10, 20]},
-        {"servers.a.set.switch.ports.vf1.profile": "shop"},
+        {"servers.a.set.switch.ports.vf1.profile": "shop"}, {"bridge.ports.a.vlans": [10, 20]},
+        {"bridge.ports.b.vlans": [10, 20]},
     ]  # fmt: skip
 
 

@@ -501,8 +501,13 @@ class Config(Block):
 
     @property
     def reacts(self) -> bool:
-        """Tell whether somebody reacts while a run goes on: agents, or those who control VMs."""
-        return bool(self.agents) or self.control is not None
+        """Tell whether somebody reacts while a run goes on: agents, who controls VMs, who tells of samples."""
+        return bool(self.agents) or self.control is not None or self.tells_of_samples
+
+    @property
+    def tells_of_samples(self) -> bool:
+        """Tell whether a bridge tells somebody of samples, as an agent does."""
+        return any(one.samples for one in (self.bridge, *self.bridges) if one is not None)
 
     @property
     def set_in_run(self) -> list[str]:

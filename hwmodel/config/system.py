@@ -227,8 +227,9 @@ def _alone(config: Config) -> Config:
 
 
 def looks_behind_type(config: Config) -> bool:
-    """Tell whether a rule or guard of any adapter's switch matches packet fields beyond the EtherType."""
-    return any(server.config.switch.looks_behind_type for server in servers_of(config))
+    """Tell whether a rule or guard of any adapter's switch or bridge matches packet fields beyond the EtherType."""
+    at_adapter = any(server.config.switch.looks_behind_type for server in servers_of(config))
+    return at_adapter or any(one.settings.looks_behind_type for one in bridges_of(config))
 
 
 def looks_into_packets(config: Config) -> bool:
