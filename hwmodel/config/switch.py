@@ -65,7 +65,7 @@ PACKET_KEYS = (*IP_KEYS, *ARP_KEYS)
 OF_PROFILES = (
     "port_vlan", "vlans", "untagged", "admit", "spoof_check", "vlan_spoof_check", "loopback", "self_loopback", "accept",
     "promiscuous", "default", "trusted", "guards", "ethertype_filter", "default_priority", "rate_limit", "min_rate",
-    "receive_limit", "receive_burst", "weight", "drop_enable",
+    "receive_limit", "receive_burst", "weight", "drop_enable", "pvlan", "port_security",
 )  # fmt: skip
 Binding = Literal["static", "dynamic"]
 StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)]
