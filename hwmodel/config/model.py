@@ -394,10 +394,9 @@ class Config(Block):
         """Return what a look-up among the wildcards of a virtual switch's flow cache takes, and the slow path."""
         own = self.host.virtual_switch
         assert own is not None and own.flow_cache is not None, "who asks has one"
-        cache, n = own.flow_cache, self.rule_lookups
-        if own.rule_match == "list":
-            return cache.wildcard_time_fs, cache.miss_time_fs + n * own.rule_time_fs
-        return cache.wildcard_time_fs * max(1, n), cache.miss_time_fs
+        cache, n, is_list = own.flow_cache, self.rule_lookups, own.rule_match == "list"
+        found_fs = cache.wildcard_time_fs * (1 if is_list else max(1, n))
+        return found_fs, cache.miss_time_fs + is_list * n * own.rule_time_fs
 
     @property
     def switches_in_memory(self) -> bool:
