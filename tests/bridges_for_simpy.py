@@ -46,6 +46,7 @@ def bridge_of(config: Config, named: NamedBridge) -> BridgeParameters:
         ageing_fs=block.ageing_fs,
         announce=block.announce,
         policy=block.policy,
+        guards={name: controls.guards for name, controls in block.controls.items()},
         flow_control=flow_control,
         percents=percents,
     )

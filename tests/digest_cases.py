@@ -181,6 +181,14 @@ OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "wire_share": 0.2,
                      "external": {"rate": "400Mbps"}},
     },
+    "switch_that_tags": {
+        "nic": {"mode": "vswitch", "vfs": 3, "rx_ring": 64, "tx_ring": 64}, "switch": {"mode": "e_tag"},
+        "driver": {"preset": "dpdk", "tx_doorbell_batch": 1}, "bridge": {"kind": "controlling"},
+        "host": {"virtual_switch": {"flow_cache": {"exact_entries": 4, "miss_time": "300ns"}}},
+        "run": {"warmup": "4us", "duration": "60us"},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "wire_share": 0.2,
+                     "external": {"rate": "400Mbps"}},
+    },
 }  # fmt: skip
 
 # ---- Hosts that share an adapter: one goes, has another share, and comes again ----
@@ -239,6 +247,16 @@ FRAMES: dict[str, Any] = {
         },
     },
 }
+# Both ends of two legs speak LACP, first after a second.
+LACP: dict[str, Any] = {
+    "port": {"count": 2},
+    "nic": {"mode": "vswitch", "vfs": 1},
+    "host": {"virtual_switch": {"bond": {"mode": "l4_hash"}}},
+    "driver": {"preset": "dpdk"},
+    "workload": {"pattern": "to_wire", "load": "10Kbps", "frame_bytes": 300},
+    "run": {"warmup": "0ns", "duration": "1005ms"},
+    "agents": {"host": {"lacp": {"rate": "fast"}}, "leaf": {"lacp_partner": {}}},
+}
 # Two servers tell their bridge of VMs by VDP; one asks in vain, and a port's decision comes too late.
 VDP: dict[str, Any] = {
     "servers": [{"name": "a"}, {"name": "b"}],
@@ -267,3 +285,4 @@ VDP: dict[str, Any] = {
         "above": {"vdp_bridge": {**QUICK, "decides": "5us", "refuse": [{"vlan": 1, "code": 2}]}},
     },
 }
+OF_CONTROL: Mapping[str, Any] = {"vdp": VDP, "lacp": LACP}

@@ -45,11 +45,11 @@ from tests.digest_cases import (
     FUNCTIONS_OFF,
     HOSTS,
     HOSTS_OFF,
+    OF_CONTROL,
     OF_DRIVERS,
     OF_VIRTUAL_SWITCHES,
     PRIVATE,
     STALLS,
-    VDP,
     WORKS_MEANWHILE,
 )
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
@@ -147,8 +147,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "strict": {
         "nic": {"vfs": 3, "rx_ring": 16, "preset": None, "tx_buffer": "3KiB", "rx_buffer": "3KiB"},
         "driver": {"preset": None, "frame_time": "300ns", "rx_interrupt_batch": 0},
-        "switch": {"scheduler": "strict"}, "host": {"cores": 2},
-        "workload": {"pattern": "incast", "frame_bytes": 700},
+        "switch": {"scheduler": "strict"}, "host": {"cores": 2}, "workload": {"pattern": "incast", "frame_bytes": 700},
     },
     "from_the_wire": {
         "nic": {"vfs": 2, "rx_buffer": "4KiB"}, "pcie": {"generation": 1, "lanes": 1},
@@ -285,7 +284,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "agents": AGENTS,
     "driver_jobs": DRIVER_JOBS,
     "frames": FRAMES,
-    "vdp": VDP,
+    **OF_CONTROL,
     "commands": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
@@ -365,7 +364,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     },
     "commands_bridge": {
         "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
-        "bridge": {"table": 2},
+        "bridge": {"table": 2, "samples": [{"from": "a", "one_in": 4}]},
         "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
     "capture_bridge": {
@@ -457,7 +456,8 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     "commands_bridge": {
         2000: {"bridge.latency": "100ns"}, 5000: {"bridge.policy": [{"port": "a.vf0", "action": "deny"}]},
         8000: {"bridge.policy": [{"port": "a.vf0", "action": "police", "rate": "1Gbps", "burst": "2KiB"}]},
-        10000: {"bridge.ports.outside.rate": "2500Mbps", "bridge.ageing": "2us"}, 12000: {},
+        10000: {"bridge.ports.outside.rate": "2500Mbps", "bridge.ageing": "2us", "bridge.mirrors": [
+            {"from": "a", "direction": "both", "to_vlan": 9}, {"vlan": 1, "collector": "b.vf0"}]}, 12000: {},
     },
 }  # fmt: skip
 

@@ -58,9 +58,9 @@ def wire_rows(path: Path, name: str) -> list[tuple[int, str, dict[str, list[int]
     ]
 
 
-def tshark_rows(path: Path, fields) -> list[dict[str, str]]:
+def tshark_rows(path: Path, fields, *options: str) -> list[dict[str, str]]:
     """Let tshark decode a capture; give each frame's fields as it prints them."""
-    command = ["tshark", "-n", "-r", str(path), "-T", "fields"]
+    command = ["tshark", "-n", "-r", str(path), "-T", "fields", *options]
     command += [word for field in fields for word in ("-e", field)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert [line for line in done.stderr.splitlines() if "Running as user" not in line] == []

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numba import from_dtype, int64, njit, typeof, types
+from numba import int64, njit
 
 from hwmodel.compiled.compilation import compile_for
-from hwmodel.compiled.programs import array_of, by_address, signature_of
-from hwmodel.compiled.records import ints, record
+from hwmodel.compiled.programs import by_address, signature_of
 from hwmodel.config import config_from_mapping
 from hwmodel.simulation.run import commands
 from hwmodel.simulation.run.kernel_cache import COMMANDS, DECIDING, RUN_ENTRIES, SYSTEM_ENTRIES, WITHOUT_OPTIONS
@@ -21,7 +20,6 @@ from hwmodel.simulation.run.machine import entries_of
 from tests.programs_by_address import PAIR, PAIRS, call_each, call_note, double, note
 
 ROOT = Path(__file__).resolve().parent.parent
-RECORD = record(*ints("low"), ("inner", record(*ints("high")), (3,)))
 
 
 def test_a_program_is_loaded_at_the_first_call_and_does_the_same_to_arrays_and_records():
@@ -48,19 +46,6 @@ def test_kinds_of_arguments_are_words_records_and_arrays_of_them():
     assert signature_of(("pair[]", "int64", "pair")) == (PAIRS, int64, PAIRS.dtype)
     with pytest.raises(KeyError):
         signature_of(("pairs[]",))
-
-
-def test_arrays_of_records_have_numbas_own_types():
-    """However they lie in memory; of what is no record of the kernels too."""
-    whole, read_only = np.zeros((4, 2), RECORD), np.zeros(3, RECORD)
-    read_only.flags.writeable = False
-    for array, layout in (
-        (whole[:, 0].copy(), "C"), (whole[:, 0], "A"), (whole, "C"), (whole.T, "F"), (read_only, "C"),
-        (np.zeros(2, [("first", np.int64)]), "C"), (np.zeros(2), "C"),
-    ):  # fmt: skip
-        own = types.Array(from_dtype(array.dtype), array.ndim, layout, readonly=not array.flags.writeable)
-        assert typeof(array) == own == typeof(array)
-    assert typeof(np.zeros(2, RECORD)) is array_of(RECORD)
 
 
 def test_interpreted_it_is_the_function_itself():

@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hwmodel.config import config_from_mapping, load_config, servers_of
+from hwmodel.config import bridges_of, config_from_mapping, load_config, servers_of
+from hwmodel.config.bridge_ports import ports_of
 from hwmodel.config.check_access_lists import check_access_lists, check_rule
+from hwmodel.config.check_controls import check_controls
+from hwmodel.config.document import Document
+from hwmodel.config.findings import Doubts, Findings
 from hwmodel.config.guards import GUARDS, NEED_ADDRESSES
 from hwmodel.config.names import Mac
 from hwmodel.config.packet_kinds import ArpOperation, IpPrefix, OwnOr, Protocol, Span
 from hwmodel.config.switch import AclEntry
+from hwmodel.config.topology import Topology
 from hwmodel.errors import InputError
 
 PLACE = r"c\.yaml:3:[0-9]+: switch\."
@@ -131,9 +136,77 @@ def test_wildcards_by_stations_are_refused_where_rules_look_at_ports():
     )
 
 
-def test_a_bridges_policy_has_no_such_keys():
-    with pytest.raises(InputError, match=r"bridge\.policy\.0\.protocol: unknown key"):
-        config_from_mapping({"bridge": {"policy": [{"protocol": "tcp", "action": "deny"}]}})
+WRONG_AT_BRIDGES = {
+    "{protocol: udp, icmp_type: 8, action: deny}": r"0\.icmp_type: it needs protocol: icmp or icmpv6",
+    "{port: outside, source_ip: own, action: permit}":
+        r"0\.source_ip: own is one of the sender's ips, and outside has none",
+    "{port: a.vf0, source_ip: own, action: permit}":
+        r"0\.source_ip: own is one of the sender's ips, and a.vf0 has none \(switch.ports: \[{name: vf0, ips: ",
+    "{source_ip: own, action: permit}": r"0\.source_ip: own is one of the sender's ips, and no station has any \(",
+    "{ethertype: 0x0806, source_ip: 10.0.0.1, action: deny}":
+        r"0\.ethertype: ethertype and source_ip are never in one frame: ethertype is 0x0806, source_ip is of IPv4",
+    "{port: a.vf9, protocol: tcp, source_ip: own, action: deny}": r"0\.port: there is no a.vf9",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", WRONG_AT_BRIDGES)
+def test_what_is_wrong_in_a_bridges_policy_is_said_in_a_line(tmp_path, entry):
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"nic: {{vfs: 2}}\nservers: [{{name: a}}, {{name: b}}]\nbridge: {{policy: [{entry}]}}\n"
+        "workload: {pattern: ring}\n", encoding="utf-8",
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"c\.yaml:3:[0-9]+: bridge\.policy\." + WRONG_AT_BRIDGES[entry]) as error:
+        load_config(path)
+    assert len(error.value.lines) == 1
+
+
+WRONG_CONTROLS = {
+    "{adaptor: {guards: [arp]}}": r"adaptor: there is no port adaptor at the bridge \(did you mean adapter\?\)",
+    "{vf0: {guards: [arp]}}": r"vf0: there is no port vf0 at the bridge; there are adapter, outside",
+    "{outside: {guards: [dhcp]}}": r"outside\.guards: guards are for ports to adapters, whose stations have addresses",
+    "{adapter: {guards: [arps]}}": r"adapter\.guards\.0: 'arps' is not one of arp, dhcp, nd, ip \(did you mean arp\?\)",
+    "{10: {guards: [arp]}}": r"10: '10' is not a port of a bridge; write it like a, a\.10, a\.vlan101 or a\.vf0",
+    "{adapter: {guard: [arp]}}": r"adapter\.guard: unknown key \(did you mean guards\?\)",
+}
+
+
+@pytest.mark.parametrize("controls", WRONG_CONTROLS)
+def test_what_is_wrong_in_what_ports_control_is_said_in_a_line(tmp_path, controls):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"bridge: {{controls: {controls}}}\nworkload: {{pattern: ring}}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"c\.yaml:1:[0-9]+: bridge\.controls\." + WRONG_CONTROLS[controls]) as error:
+        load_config(path)
+    assert len(error.value.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("switch", "bridge", "names"),
+    [
+        ({"mode": "multichannel", "s_channels": {10: "veb"}}, {}, ["adapter", "adapter.1", "adapter.10"]),
+        ({}, {"ports": {"adapter": {"translate": {101: 10}}}}, ["adapter", "adapter.vlan101"]),
+        ({"mode": "e_tag"}, {"kind": "controlling"}, ["adapter", "pf", "vf0", "vf1"]),
+    ],
+)
+def test_ports_and_their_logical_ports_have_the_names_that_results_have(switch, bridge, names):
+    config = config_from_mapping({
+        "nic": {"vfs": 2}, "workload": {"pattern": "ring"}, "switch": switch,
+        "bridge": {**bridge, "controls": {name: {"guards": ["nd"]} for name in names}},
+    })  # fmt: skip
+    servers, bridges = servers_of(config), bridges_of(config)
+    topology = Topology([one.settings for one in bridges], ports_of(bridges, servers), servers, {})
+    found = Findings(Document("c.yaml"), Doubts())
+    check_controls(bridges, topology, found)
+    assert not found.problems
+    assert config_from_mapping(config.resolved()) == config
+
+
+def test_a_bridges_policy_says_again_what_is_written():
+    policy = [{"port": "outside", **entry} for entry in GOOD["acl"] if "own" not in entry.values()]
+    config = config_from_mapping({"bridge": {"policy": policy}, "workload": {"pattern": "ring"}})
+    said = config.resolved()["bridge"]["policy"]
+    assert [{key: value for key, value in entry.items() if value is not None} for entry in said] == policy
+    assert config_from_mapping(config.resolved()) == config
 
 
 # ---- Kinds of values, and the guards as the document has them ----

@@ -133,6 +133,15 @@ LEARNING = {
     "servers": [{"name": name} for name in "abcd"],
     "bridge": {"announce": True, "flow_control": {"mode": "pfc", "classes": [{"percent": 40}, {"percent": 60}]}},
 }
+OWNERS = LEARNING | {
+    "switch": {"ports": [{"name": "all", "guards": ["ip"]}]},
+    "servers": [
+        {"name": name, "set": {"switch.ports": [
+            {"name": station, "ips": [f"10.0.{at}.1", "fd00::1"]} for station in ("pf", "vf0", "vf1")
+        ]}} for at, name in enumerate("abcd")
+    ],
+    "bridge": {"policy": [{"source_ip": "own", "action": "permit"}]},
+}  # fmt: skip
 # Counted by hand: two boxes beside the bridge; four wires to servers, one outside, two ends of each extender's uplink.
 # Interfaces: three a server, one outside, one of each port of an extender (a, b, f1 at f0, and the lower ends), and one
 # for groups at each of the bridge's own ports with interfaces (c, d, f0).
@@ -142,6 +151,7 @@ COUNTED = {
     "policers of bridges": (EXTENDED, 1, "bridge.policy"),
     "entries of bridges' policies": (EXTENDED, 2, "bridge.policy"),
     "interfaces, S-channels, translated VLANs and queues of classes at bridges": (EXTENDED, 12 + 1 + 5 + 3, "nic.vfs"),
+    "addresses of stations that bridges' rules ask for": (OWNERS, 4 * 3 * 3, "bridge.policy"),  # with that of the link
     "addresses in VLANs at bridges": (LEARNING, 4 * 3 * 3, "switch.ports.all.vlans"),
     "announced addresses at bridges": (LEARNING, 4 * 3, "bridge.announce"),
 }

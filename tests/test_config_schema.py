@@ -317,6 +317,7 @@ ENTRIES = {
     "switch.acl": [{"action": "deny"}], "host.iotlb": {"entries": 64, "miss": "100ns"},
     "host.stall": {"every": "1ms", "for": "1us"},
     "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
+    "bridge.mirrors": [{"from": "a", "to": "outside"}], "bridge.samples": [{"from": "a", "one_in": 9}],
     "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
     "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
     "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}},
@@ -336,7 +337,8 @@ def test_the_table_of_attributes_is_right():
     extended = {"extenders": {"fex0": {}}, "ports": {"a": {"behind": "fex0"}, "t": wire}}
     joined = {
         "servers": [{"name": "a"}], "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
-        "bridges": [{"name": "left", "ports": {"a": channels, "t": wire}, "policy": policy}, right],
+        "bridges": [{"name": "left", "ports": {"a": channels, "t": wire}, "policy": policy,
+                     "mirrors": [{"from": "a", "to": "t"}], "samples": [{"from": "a", "one_in": 9}]}, right],
     }  # fmt: skip
     joined_extenders = {
         "servers": [{"name": "a"}], "switch.mode": "e_tag",

@@ -222,5 +222,5 @@ def test_policers_are_numbered_bridge_after_bridge() -> None:
     policers = [id(each) for each in system.topology.policers]
     assert policers == [id(settings[at].policy[n]) for at, n in ((0, 1), (1, 0), (1, 1))]
     record = system.bridges[0]
-    assert record["policy"]["policer"][:4].tolist() == [-1, 0, 1, 2]
-    assert [(int(box.params.first_policy), int(box.params.n_policy)) for box in record.box[:2]] == [(0, 2), (2, 2)]
+    assert record["rules"]["acl"]["policer"][1:4].tolist() == [0, 1, 2]
+    assert [(int(box.params.first_acl), int(box.params.n_acl)) for box in record.box[:2]] == [(0, 2), (2, 2)]

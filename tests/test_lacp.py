@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from hwmodel.config.condition import Condition
 from hwmodel.config.lacp import LacpBlock
 from hwmodel.config.live_configuration import Setting
 from hwmodel.errors import InputError
+from hwmodel.machine.traffic.given_frames import source_of_given
 from hwmodel.results import Result
 from hwmodel.results.modelled import set_in_run
 from hwmodel.rules.ethernet import LACP_HEAD_BYTES, LACP_TYPE
@@ -336,6 +338,8 @@ def test_parts_of_a_configuration():
     assert config.agents["host"].lacp == LacpBlock(rate="fast")
     assert [dict(one.changes) for one in lacp_settings(config)] == [{IDLE_KEY: ["p0", "p1"]}]
     assert "idle" in set_in_run({"agents": {"host": {"lacp": {}}}})
+    function = SimpleNamespace(params=SimpleNamespace(first_source=3, n_sources=2))
+    assert source_of_given(function) == 4  # behind the loads of its function
 
 
 @pytest.mark.parametrize(("changes", "said"), [

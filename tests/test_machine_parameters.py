@@ -34,7 +34,7 @@ BRIDGED = {
 }
 CASES: dict[str, dict[str, Any]] = {"alone": ALONE, "of many parts": ALONE | MANY_PARTS, "on a bridge": ALONE | BRIDGED}
 # Tables that commands write beside parameters: of an adapter's switch, of a bridge.
-TABLES = ("tables", "vlans", "policy", "home", "driver")  # a driver is nothing but parameters
+TABLES = ("tables", "vlans", "unlearned", "rules", "home", "driver")  # a driver is nothing but parameters
 
 
 def paths_of_parameters(dtype: Any) -> Iterator[tuple[str, ...]]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from hwmodel.config.agents import HeardFrame, OwnFrame
 from hwmodel.config.condition import Condition
 from hwmodel.config.live_configuration import Setting
+from hwmodel.wire.samples import Counters, Sample
 
 
 class Seen(NamedTuple):
@@ -75,6 +76,9 @@ class Turn(Protocol):
 
         It carries a word to agents that hear it, or bytes behind its EtherType.
         """
+
+    def sampled(self, number: int) -> tuple[Sequence[Sample], Counters]:
+        """Return what a sampler of the agent's bridge has sampled since it was asked, and the counters of its port."""
 
     def wake(self, after_fs: int, name: Any = None) -> None:
         """Have a timer run out so long after this turn's work."""

@@ -22,6 +22,7 @@ from hwmodel.config.live_configuration import Setting
 from hwmodel.config.scenario import leaves
 from hwmodel.errors import InputError
 from hwmodel.rules.driver_jobs import GIVEN, LEFT, RELEASE, TAKE_CORE, WORK, JobStep
+from hwmodel.wire.samples import Counters, Sample
 
 Output = Callable[[int, int], None]
 """What an agent does on its turn, given the end of its work, and when it can first change anything."""
@@ -41,6 +42,9 @@ class Machine(Protocol):
 
     def send_frame(self, frame: OwnFrame, message: str | bytes, at_fs: int) -> None:
         """Give a frame to a function's driver, or to a bridge's port, at an instant."""
+
+    def sampled(self, number: int, now_fs: int) -> tuple[Sequence[Sample], Counters]:
+        """Return what a bridge's sampler has sampled up to now, and its port's counters."""
 
     def enter(
         self, server: str, core: str, number: int, from_fs: int, told: Sequence[int], steps: Sequence[JobStep]
@@ -267,6 +271,10 @@ class LiveAgents:
         """Begin to listen."""
         self._machine.hear(one.agent.server, self._first_watch + own, asked, next_fs)
 
+    def sampled(self, number: int, now_fs: int) -> tuple[Sequence[Sample], Counters]:
+        """Return what a bridge's sampler has sampled."""
+        return self._machine.sampled(number, now_fs)
+
     def read(self, one: _One, of: str, figure: str) -> int:
         """Return a figure of an agent's own server."""
         if one.agent.apart and not one.agent.reaches:
@@ -309,6 +317,10 @@ class _Turn:
         if frame not in agent.frames:
             raise InputError(f"agent {agent.name}: {frame} is none of its `frames`")
         self.outputs.append(partial(self._live.send_frame, self._one, frame, message))
+
+    def sampled(self, number: int) -> tuple[Sequence[Sample], Counters]:
+        """Return what a sampler of the agent's bridge has sampled."""
+        return self._live.sampled(number, self.now_fs)
 
     def wake(self, after_fs: int, name: Any = None) -> None:
         """Have a timer run out later."""

@@ -12,11 +12,12 @@ from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, accepts, channel_o
 from hwmodel.analytic.system import System, Trunk
 from hwmodel.config import reflects
 from hwmodel.config.bridge import OUTSIDE, Bridge, BridgePort, PolicyEntry
+from hwmodel.config.made_up import Connections, MadeUpPacket
 from hwmodel.config.names import UPLINK
 from hwmodel.config.switch import Port
 from hwmodel.rules.private_vlan import PROMISCUOUS, reaches
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES, ModeName
-from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
+from hwmodel.wire.ethernet import BROADCAST_MAC
 
 # ---- Logical ports: VLANs, outer tags, hairpin ----
 
@@ -140,7 +141,8 @@ class BridgeRules:
     def __init__(self, system: System, number: int) -> None:
         self._system, self.number = system, number
         self.settings = system.bridges[number].settings
-        self._unicast_type = EtherType.IPV4 if system.has_packets else EtherType.LOCAL_EXPERIMENT_1
+        stations = {name: vm.port for name, vm in system.vms.items()}
+        self._connections = Connections(stations) if system.has_packets else None
         self.ports = logical_ports(system, number)
         self.trunks = [one for one in self.ports if system.trunk(one.wire) is not None]
         self.known: dict[tuple[str, int], LogicalPort] = {}
@@ -163,14 +165,15 @@ class BridgeRules:
         sender = OUTSIDE if inside.source == UPLINK else inside.source
         macs = [None if name in (UPLINK, *GROUPS) else self._system.port(name).macs[:1]
                 for name in (inside.source, inside.target)]  # fmt: skip
-        ethertype = EtherType.LOCAL_EXPERIMENT_1 if inside.target in GROUPS else self._unicast_type
+        own = None if inside.source == UPLINK else self._system.port(inside.source)
+        connections = None if inside.target in GROUPS else self._connections
         is_broadcast = inside.target == "broadcast" and entry.destination == BROADCAST_MAC
         return (
             entry.port in ("all", sender)
             and (entry.source is None or entry.source in (macs[0] or ()))
             and (entry.destination is None or is_broadcast or entry.destination in (macs[1] or ()))
             and entry.vlan in (None, inside.vlan)
-            and entry.ethertype in (None, ethertype)
+            and MadeUpPacket.between(connections, inside.source, inside.target).is_as_asked(entry, own)
         )
 
     def ways(self, inside: Inside) -> list[LogicalPort]:

@@ -32,6 +32,7 @@ from hwmodel.analytic.uplink import at_adapter, on_link
 from hwmodel.analytic.virtual_switch import memory_ceiling, passing_keys
 from hwmodel.analytic.waiting import with_waits
 from hwmodel.config import Config
+from hwmodel.config.virtual_switch import n_ports_at_once
 from hwmodel.resources import OFFERED_LOAD
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -128,7 +129,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
     transactions = _transactions_at_most(config, traffic)
     of_host = memory_ceiling(config, Demand(traffic))
     own = config.virtual_switch
-    n_uplink_rings = 0 if own is None else own.n_uplink_rings * config.n_ports_at_once
+    n_uplink_rings = 0 if own is None else own.n_uplink_rings * n_ports_at_once(config.bond, config.port.count)
     config, traffic = on_link(config, traffic)
     demand = Demand(traffic)
     return [

@@ -47,7 +47,7 @@ from hwmodel.analytic.transactions import (
 from hwmodel.analytic.uplink import at_adapter, seen_by_adapter
 from hwmodel.analytic.virtual_switch import slow_path_notes
 from hwmodel.analytic.weighted_shares import host_share_notes
-from hwmodel.config import Config, as_config, config_from_mapping
+from hwmodel.config import Config, as_config, bridges_of, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.resources import OFFERED_LOAD, RESOURCES
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -199,6 +199,7 @@ def _details(
     *,
     exact: bool,
 ) -> Details:
+    makes_copies = any(one.settings.mirrors or one.settings.samples for one in bridges_of(config))
     notes = (
         *_why_over_the_wire(config, system, found),
         *notes_of(system, found.demand, found.least, found.rate, lone, has_waits=found.has_waits),
@@ -208,7 +209,8 @@ def _details(
         *slow_path_notes(config, found.demand, found.rate),
         *bond_notes(config, found.demand, found.rate),
         *((words.WITHOUT_SCENARIO,) if config.scenario else ()),
-        *((words.WITHOUT_AGENTS,) if config.reacts else ()),
+        *((words.WITHOUT_AGENTS,) if config.agents or config.control is not None else ()),
+        *((words.WITHOUT_COPIES,) if makes_copies else ()),
     )
     return Details(
         steps=sum_steps(found.transactions[0], link_rate_of(system.config(0).pcie), found.rate),

@@ -80,6 +80,8 @@ class System:
     @cached_property
     def has_packets(self) -> bool:
         """Tell whether unicast frames of any server are IPv4 packets."""
+        if any(bridge.settings.looks_behind_type for bridge in self.bridges):
+            return True
         return any(has_packets(server.config) for server in self.servers)
 
     @cached_property

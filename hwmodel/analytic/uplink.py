@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from hwmodel.analytic.traffic import FROM_WIRE, TO_WIRE, ZERO, Demand, Rings, Sizes, Traffic, shares
 from hwmodel.config import Config
+from hwmodel.config.system import n_sending_legs
 from hwmodel.config.virtual_switch import VirtualSwitch
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF
@@ -60,7 +61,7 @@ def seen_by_adapter(config: Config) -> Config:
     if nic.shared_descriptor_cache is not None:
         share = max(1, nic.shared_descriptor_cache // (2 * n_rings))
         seen |= {"shared_descriptor_cache": None, "descriptor_cache": min(nic.descriptor_cache, share)}
-    told_at_once = max(1, own.batch // config.n_sending_legs)
+    told_at_once = max(1, own.batch // n_sending_legs(config))
     told = {"tx_doorbell_batch": told_at_once, "send_burst": told_at_once, "tx_interrupt_batch": 0}
     changed: dict[str, object] = {"nic": nic.model_copy(update=seen), "driver": driver.model_copy(update=told)}
     if config.sends_cut_by != "adapter":  # the adapter gets frames

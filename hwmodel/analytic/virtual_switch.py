@@ -20,6 +20,7 @@ from hwmodel.analytic.traffic import ONE, ZERO, Demand, Sizes, Traffic, mean_byt
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink
+from hwmodel.config.system import n_sending_legs
 from hwmodel.config.virtual_switch import COPIES
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF, function_number
@@ -222,7 +223,7 @@ def handing_s(config: Config, one: Traffic) -> Fraction:
 
 def doorbell_s(config: Config, source: str, sizes: Sizes) -> Fraction:
     """Give the cores' time, in seconds, for the doorbells of a copy that leaves by the uplink."""
-    time_fs = config.driver_of(PF).doorbell_time_fs * config.n_sending_legs
+    time_fs = config.driver_of(PF).doorbell_time_fs * n_sending_legs(config)
     return time_fs / frames_a_piece(config, source, sizes) / FS_PER_S
 
 

@@ -28,7 +28,7 @@ from llvmlite.binding import add_symbol
 from numba import from_dtype
 from numba.core import types
 from numba.core.types.containers import StarArgTuple
-from numba.extending import intrinsic, typeof_impl
+from numba.extending import intrinsic
 
 from hwmodel.compiled.left_out import is_plain
 
@@ -37,8 +37,6 @@ WORD = ir.IntType(64)
 Found = TypeVar("Found")
 BACK_IN_KERNEL_S = 0.1
 _LOADER = ctypes.CFUNCTYPE(None)
-_ARRAYS: dict[int, tuple[np.dtype[Any], Any]] = {}
-_NUMBAS_OWN = typeof_impl.dispatch(np.ndarray)
 _KEPT: list[Any] = []  # kept alive, since machine code has their addresses
 
 
@@ -108,24 +106,12 @@ def _type_of(kind: str) -> Any:
     if kind == "int64":
         return types.int64
     name, is_array, _ = kind.partition("[]")
-    array = array_of(RECORDS[name])
-    return array if is_array else array.dtype
+    return array_of(RECORDS[name]) if is_array else from_dtype(RECORDS[name])
 
 
 def array_of(dtype: np.dtype[Any]) -> Any:
-    """Return the type that an array of such records has for numba: found once, through all nested fields."""
-    if id(dtype) not in _ARRAYS:  # by identity: types with the same items are equal for numpy
-        _ARRAYS[id(dtype)] = dtype, types.Array(from_dtype(dtype), 1, "C")
-    return _ARRAYS[id(dtype)][1]
-
-
-@typeof_impl.register(np.ndarray)
-def _type_of_array(array: np.ndarray, context: Any) -> Any:
-    """Return the type that an array has for numba, which looks through all fields of records at each call's first."""
-    is_known = hasattr(array.dtype.type, "plain") and array.ndim == 1
-    if is_known and array.flags.c_contiguous and array.flags.writeable:
-        return array_of(array.dtype)
-    return _NUMBAS_OWN(array, context)
+    """Return the type that an array of such records has for numba."""
+    return types.Array(from_dtype(dtype), 1, "C")
 
 
 def _pointer(builder: Any, name: str, arguments: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, NamedTuple
 
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.switch_modes import C_TAG
 from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES
 
 from .announcer import Announcer
@@ -62,7 +63,7 @@ class OwnFrame(NamedTuple):
     """Describe frames that an agent may send: by which function, to a VM or an address, of which type and length.
 
     `frame_bytes` counts the FCS. A frame with bytes of its own is as long as these make it. `packet`: those of its own
-    bytes that switches read, the first behind its type.
+    bytes that switches read, the first behind its type. `vlan`: of a C-TAG, of what a bridge itself sends.
     """
 
     sender: str
@@ -70,11 +71,13 @@ class OwnFrame(NamedTuple):
     ethertype: int
     frame_bytes: int = 64
     packet: bytes = b""
+    vlan: int | None = None
 
     def length_with(self, message: str | bytes) -> int:
         """Return the length, with FCS, of a frame with a word, or with bytes behind its EtherType."""
         is_own = isinstance(message, bytes)
-        return UNTAGGED_HEADER_BYTES + len(message) + FCS_BYTES if is_own else self.frame_bytes
+        tag_bytes = 0 if self.vlan is None else C_TAG.n_bytes
+        return UNTAGGED_HEADER_BYTES + tag_bytes + len(message) + FCS_BYTES if is_own else self.frame_bytes
 
 
 class HeardFrame(SparseBlock):

@@ -9,11 +9,13 @@ from hwmodel.rules.private_vlan import PROMISCUOUS
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 
 from .bridge_flow_control import BridgeFlowControl
+from .bridge_mirrors import BridgeMirror
+from .bridge_samples import BridgeSampler
 from .kinds import Block, ByteCount, ByteRate, Duration, Listing, OrWord, Truth, Whole, Word, key
-from .names import IdKey, Name, PortOfBridge, ServerName, ethernet_ports
+from .names import IdKey, LogicalName, Name, PortOfBridge, ServerName, ethernet_ports
 from .port_security import PortSecurity
 from .private_vlan import PVLAN_FORM, PvlanClass
-from .switch import BridgingRule, Switch, VlanId, VlanList
+from .switch import AclEntry, Guards, Switch, VlanId, VlanList
 
 Latency = Annotated[int, Duration("0ns", "1s")]
 Forwarding = Literal["store_and_forward", "cut_through"]
@@ -183,11 +185,21 @@ class BridgePort(Block):
     )
 
 
-class PolicyEntry(BridgingRule):
+class PolicyEntry(AclEntry):
     """A rule for frames that come to the bridge; the first that matches a frame decides. null matches everything."""
 
     port: Annotated[str, Name("all", OUTSIDE, with_servers=True)] = key(
         "all", "Station whose frames the rule looks at: vf0, with servers a.vf0, outside, or all."
+    )
+
+
+class Controls(Block):
+    """What a port of the bridge, or one of its logical ports, controls beside the policy."""
+
+    guards: Guards = key(
+        [],
+        "Rules for what comes in, ahead of `policy`, each with the addresses of the station that sends "
+        "(docs/forwarding.md): arp: ARP for its own addresses alone; dhcp, nd, ip: as of a station at an adapter.",
     )
 
 
@@ -231,11 +243,47 @@ class Bridge(Block):
     policy: Annotated[tuple[PolicyEntry, ...], Listing("[{port: a.vf0, action: deny}]")] = key(
         [], "Access-control list for frames that come; the first entry that matches decides, else permit."
     )
+    controls: dict[Annotated[str, LogicalName()], Controls] = key(
+        {},
+        "What ports control, by the names that results have for them: a port to an adapter (a) for all its logical "
+        "ports, or one of these (a.10, a.vlan101, a.vf0), whose entry counts in place of its port's.",
+        unsaid={},
+    )
+    mirrors: Annotated[tuple[BridgeMirror, ...], Listing("[{from: a, to: outside}]")] = key(
+        [],
+        "Copies of frames that pass a port, or come in a VLAN, for another port, a VLAN or a collector; counted apart.",
+        unsaid=(),
+    )
+    mirror_vlans: VlanList = key(
+        [],
+        "VLANs of mirrored copies: nothing is learned in them, and each frame goes to all ports that carry them; those "
+        "of `mirrors` are among them.",
+        unsaid=(),
+    )
+    samples: Annotated[tuple[BridgeSampler, ...], Listing("[{from: a, one_in: 1000}]")] = key(
+        [],
+        "Ports at which frames that come are sampled, and who is told of the samples, by sFlow or IPFIX.",
+        unsaid=(),
+    )
     flow_control: BridgeFlowControl | None = key(
         None,
         "PAUSE or priority flow control, and the shares of classes of traffic (ETS), at all ports; null: neither.",
         unsaid=None,
     )
+
+    @property
+    def looks_behind_type(self) -> bool:
+        """Tell whether a rule or a guard matches packet fields beyond the EtherType."""
+        return any(entry.asked_packets for entry in self.policy) or any(one.guards for one in self.controls.values())
+
+    @property
+    def unlearned_vlans(self) -> set[int]:
+        """Return the VLANs of mirrored copies."""
+        return {*self.mirror_vlans, *(mirror.to_vlan for mirror in self.mirrors if mirror.to_vlan is not None)}
+
+    def controls_of(self, port: str, logical: str) -> Controls:
+        """Return what a logical port of a port to an adapter controls."""
+        return self.controls.get(logical) or self.controls.get(port) or Controls()
 
     def above(self, port: str) -> tuple[str, ...] | None:
         """Return the extenders between a port and the bridge, the lowest first; None if they never lead to it."""

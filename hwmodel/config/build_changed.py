@@ -34,13 +34,13 @@ from .document import Document, copied_data
 from .findings import Findings, Part
 from .kinds import Block
 from .model import OF_SYSTEM, keys_of
-from .operable import OF_ADAPTERS, OF_WORKLOADS, Check, Operable, row_of
+from .operable import OF_ADAPTERS, OF_WORKLOADS, Check, Operable, Rows, row_of
 from .profiles import PROFILES
 from .resolve import ALL, fill, fill_station
 from .system import Server, split_servers
 
 _OF_SYSTEM = frozenset(OF_SYSTEM) - {"servers"}
-_ROWS = (*OF_ADAPTERS, *OF_WORKLOADS)
+_ROWS = Rows((*OF_ADAPTERS, *OF_WORKLOADS))
 _Own = TypeVar("_Own", bound=Block)
 _OF_SERVER = re.compile(r"servers\.([^.]+)\.(adapters\.[^.]+\.)?set\.")
 _BEFORE_STATION = re.compile(r"^servers\.[^.]+\.set\.(?=switch\.ports\.)")

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hwmodel.rules.packets import ICMPV6, TYPE_ARP, TYPE_IPV4, TYPE_IPV6, WITH_ICMP_TYPES, WITH_PORTS, WITH_TARGET
 
+from .bridge import OUTSIDE
 from .document import KeyPath
 from .findings import Findings
 from .guards import NEED_ADDRESSES
 from .model import Config
 from .packet_kinds import OWN
-from .switch import AclEntry, BridgingRule
+from .switch import AclEntry, Port
 
 NAME_OF_TYPE = {TYPE_ARP: "of ARP", TYPE_IPV4: "of IPv4", TYPE_IPV6: "of IPv6"}
 
 
 def check_access_lists(config: Config, findings: Findings) -> None:
     """Check the entries of `switch.acl`, and the stations' guards."""
+    stations = {port.name: port for port in config.switch.ports}
     for index, entry in enumerate(config.switch.acl):
-        check_rule(entry, ("switch", "acl", index), findings)
-        _check_packet_keys(config, entry, ("switch", "acl", index), findings)
+        check_entry(entry, ("switch", "acl", index), findings, stations)
     _check_guards(config, findings)
 
 
-def _check_packet_keys(config: Config, entry: AclEntry, path: KeyPath, findings: Findings) -> None:
+def check_entry(entry: AclEntry, path: KeyPath, findings: Findings, stations: Mapping[str, Port]) -> None:
+    """Check an entry of an access list or a policy; `stations`: those that its `port` may name."""
+    check_rule(entry, path, findings)
+    _check_packet_keys(entry, path, findings)
+    asked = [stations[entry.port]] if entry.port in stations else list(stations.values()) * (entry.port == "all")
+    owned = [name for name in entry.asked_packets if getattr(entry, name) == OWN and name != "arp_sender_mac"]
+    if owned and (asked or entry.port == OUTSIDE) and not any(port.ips for port in asked):
+        who = "no station has any" if entry.port == "all" else f"{entry.port} has none"
+        how = f" (switch.ports: [{{name: {asked[0].name}, ips: [...]}}])" if asked else ""
+        findings.add(f"own is one of the sender's ips, and {who}{how}", (*path, owned[0]), path)
+
+
+def _check_packet_keys(entry: AclEntry, path: KeyPath, findings: Findings) -> None:
     """Check that some frame can match all of an entry's keys for what follows the EtherType."""
     asked = entry.asked_packets
     for names, protocols, words in (
@@ -42,15 +57,6 @@ def _check_packet_keys(config: Config, entry: AclEntry, path: KeyPath, findings:
         findings.add(
             f"{' and '.join(keys)} are never in one frame: {_why_apart(entry)}",
             *((*path, name) for name in keys),
-        )
-    stations = [port for port in config.switch.ports if entry.port in ("all", port.name)]
-    owned = [name for name in asked if getattr(entry, name) == OWN and name != "arp_sender_mac"]
-    if owned and stations and not any(port.ips for port in stations):
-        who = "no station has any" if entry.port == "all" else f"{entry.port} has none"
-        findings.add(
-            f"own is one of the sender's ips, and {who} (switch.ports: [{{name: {stations[0].name}, ips: [...]}}])",
-            (*path, owned[0]),
-            path,
         )
 
 
@@ -83,7 +89,7 @@ def _check_guards(config: Config, findings: Findings) -> None:
             )
 
 
-def check_rule(entry: BridgingRule, path: KeyPath, findings: Findings) -> None:
+def check_rule(entry: AclEntry, path: KeyPath, findings: Findings) -> None:
     """Check that an entry of an access-control list has what its action needs, and nothing else."""
     needed = {"priority": ("priority",), "police": ("rate", "burst")}.get(entry.action, ())
     for key in ("priority", "rate", "burst"):

@@ -11,7 +11,7 @@ from hwmodel.rules.switch_modes import MODES, TAG_MODES, UNTAGGED_MODES, ModeNam
 from hwmodel.units import format_bytes, format_rate_bps, format_time_fs
 
 from .bridge import BRIDGE, OUTSIDE, BridgePort, JoinedPort, queue_bytes, s_channels_of
-from .check_access_lists import check_rule
+from .check_access_lists import check_entry
 from .check_vms import check_vm_names
 from .document import KeyPath
 from .findings import Findings, Part
@@ -25,6 +25,7 @@ _OF_ADAPTER = ("switch.mode", "switch.s_channels", "switch.ports", "servers")
 def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
     """Check the blocks `bridge` and `bridges`."""
     n_known = len(findings.problems)
+    stations = {part.server.station(port.name): port for part in parts for port in part.server.config.switch.ports}
     wires = check_joined(config, findings, parts)
     ends = [path for bridge in bridges_of(config) for path in ends_of(bridge)] if wires is not None else None
     for bridge in bridges_of(config):
@@ -39,7 +40,7 @@ def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> N
         _check_buffer(bridge, parts)
         check_vm_names(findings, parts, _named(bridge))
         for index, entry in enumerate(bridge.settings.policy):
-            check_rule(entry, (*bridge.path, "policy", index), findings)
+            check_entry(entry, (*bridge.path, "policy", index), findings, stations)
     if wires is not None:
         check_tree(bridges_of(config), wires, findings, is_sound=len(findings.problems) == n_known)
 

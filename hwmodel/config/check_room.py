@@ -11,8 +11,10 @@ from hwmodel.rules.capacities import (
     MAX_ACL_ENTRIES,
     MAX_ADDRESSES,
     MAX_BOXES,
+    MAX_BRIDGE_MIRRORS,
     MAX_BRIDGE_POLICERS,
     MAX_BRIDGE_PORTS,
+    MAX_BRIDGE_SAMPLERS,
     MAX_HOMES,
     MAX_LISTED,
     MAX_LOGICAL_PORTS,
@@ -21,6 +23,7 @@ from hwmodel.rules.capacities import (
     MAX_OWN_IPS,
     MAX_POLICERS,
     MAX_POLICY,
+    MAX_STATION_ADDRESSES,
     MOST_ASKED,
 )
 from hwmodel.rules.function_names import MOST_FUNCTIONS
@@ -28,6 +31,7 @@ from hwmodel.rules.switch_modes import MODES
 
 from .bridge import s_channels_of
 from .bridge_ports import ports_of
+from .check_controls import check_controls
 from .document import KeyPath
 from .findings import Findings, Part
 from .lookup import looked_up, own_ips
@@ -120,9 +124,21 @@ OF_BRIDGES = (
         ("bridge.policy", "bridges"), "fewer entries with action: police",
     ),
     Room(
+        MAX_BRIDGE_MIRRORS, "mirrors of bridges", lambda all_of: len(all_of.mirrors), ("bridge.mirrors", "bridges"),
+        "fewer mirrors",
+    ),
+    Room(
+        MAX_BRIDGE_SAMPLERS, "samplers of bridges", lambda all_of: len(all_of.samplers),
+        ("bridge.samples", "bridges"), "fewer samplers",
+    ),
+    Room(
         MAX_POLICY, "entries of bridges' policies",
         lambda all_of: sum(len(bridge.policy) for bridge in all_of.bridges), ("bridge.policy", "bridges"),
         "fewer entries",
+    ),
+    Room(
+        MAX_STATION_ADDRESSES, "addresses of stations that bridges' rules ask for",
+        lambda all_of: all_of.n_own_addresses, ("bridge.policy", "bridges"), "fewer macs or ips", "macs",
     ),
     Room(
         MAX_HOMES, "addresses in VLANs at bridges", _n_homes, (),
@@ -166,9 +182,8 @@ def check_system_room(config: Config, findings: Findings, parts: Sequence[Part])
     bridges, servers = bridges_of(config), [part.server for part in parts]
     if not bridges or findings.problems:
         return
-    topology = Topology(
-        [bridge.settings for bridge in bridges], ports_of(bridges, servers), [one.config for one in servers], {}
-    )
+    topology = Topology([bridge.settings for bridge in bridges], ports_of(bridges, servers), servers, {})
+    check_controls(bridges, topology, findings)
     for room in OF_BRIDGES:
         if complaint := room.complaint(topology):
             blamed = [path for part in parts for path in _to_blame(room, part.server.config.switch, part.findings)]

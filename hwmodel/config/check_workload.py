@@ -21,7 +21,7 @@ from .frame_lengths import named_lengths
 from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .model import Config
 from .names import is_uplink
-from .switch import BridgingRule
+from .switch import AclEntry
 from .system import (
     Server,
     bridge_with,
@@ -379,7 +379,7 @@ def check_policers(config: Config, findings: Findings, parts: Sequence[Part]) ->
     if not lengths:
         return
     shortest, key = min(lengths, key=lambda named: named[0])
-    lists: list[tuple[Findings, KeyPath, Sequence[BridgingRule]]] = [
+    lists: list[tuple[Findings, KeyPath, Sequence[AclEntry]]] = [
         (part.findings, ("switch", "acl"), part.server.config.switch.acl) for part in parts
     ]
     lists += [(findings, (*bridge.path, "policy"), bridge.settings.policy) for bridge in bridges_of(config)]

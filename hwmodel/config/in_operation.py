@@ -9,7 +9,7 @@ from typing import Any
 
 from .kinds import Block
 from .model import Changed, Config, key_of
-from .operable import OF_ADAPTERS, OF_ALL, OF_BRIDGES, Operable, row_of
+from .operable import OF_ADAPTERS, OF_ALL, OF_BRIDGES, Rows, row_of
 from .servers import OWN_BLOCKS
 from .system import bridges_of, servers_of
 
@@ -68,7 +68,7 @@ def fixed_keys(before: Config, after: Config, changed: Changed | None = None) ->
     return keys + of_all
 
 
-def _fixed(keys: Iterable[str], rows: tuple[Operable, ...], system: Config, at: int) -> list[str]:
+def _fixed(keys: Iterable[str], rows: Rows, system: Config, at: int) -> list[str]:
     """Return which of some keys are fixed at the adapter or the bridge of a number."""
     found = ((key, row_of(key, rows)) for key in keys)
     return [key for key, row in found if row is None or (row.is_fixed is not None and row.is_fixed(system, at))]

@@ -32,7 +32,7 @@ from .run import Run
 from .scenario import Event
 from .servers import ServerEntry
 from .switch import Switch
-from .virtual_switch import Bond, VirtualSwitch
+from .virtual_switch import Bond, VirtualSwitch, n_ports_at_once
 from .vm_entries import VmEntry
 from .workload import Workload
 
@@ -429,19 +429,9 @@ class Config(Block):
 
     @property
     def legs_in_use(self) -> tuple[int, ...]:
-        """Return the legs of a bond in use at the start: with a carrier and, if LACP runs, without a silent partner.
-
-        And without those that are not to be used.
-        """
-        own = self.bond
-        hidden = () if own is None else own.idle if own.lacp == "off" else (*own.idle, *own.silent)
+        """Return the legs of a bond in use at the start: those with a carrier that are not left out."""
+        hidden = () if self.bond is None else self.bond.left_out
         return tuple(leg for leg in range(self.n_legs) if not self.port.is_down(leg) and f"p{leg}" not in hidden)
-
-    @property
-    def n_sending_legs(self) -> int:
-        """Return over how many legs the frames of one VM are spread at the start; 1 without a bond."""
-        is_one = self.bond is None or self.bond.mode != "l4_hash" or self.workload.connections == 1
-        return 1 if is_one else max(1, len(self.legs_in_use))
 
     @property
     def switched_ports(self) -> tuple[str, ...]:
@@ -449,14 +439,9 @@ class Config(Block):
         return self.port.names if self.bond is None else ("",)
 
     @property
-    def n_ports_at_once(self) -> int:
-        """Return how many ports send at once: of an active-backup bond only one does."""
-        return 1 if self.bond is not None and self.bond.mode == "active_backup" else self.port.count
-
-    @property
     def ports_rate_bps(self) -> int:
         """Return the rate of all ports that send at once."""
-        return self.port.rate_bps * self.n_ports_at_once
+        return self.port.rate_bps * n_ports_at_once(self.bond, self.port.count)
 
     @property
     def drivers(self) -> tuple[VmDriver, ...]:
@@ -516,8 +501,13 @@ class Config(Block):
 
     @property
     def reacts(self) -> bool:
-        """Tell whether somebody reacts while a run goes on: agents, or those who control VMs."""
-        return bool(self.agents) or self.control is not None
+        """Tell whether somebody reacts while a run goes on: agents, who controls VMs, who tells of samples."""
+        return bool(self.agents) or self.control is not None or self.tells_of_samples
+
+    @property
+    def tells_of_samples(self) -> bool:
+        """Tell whether a bridge tells somebody of samples, as an agent does."""
+        return any(one.samples for one in (self.bridge, *self.bridges) if one is not None)
 
     @property
     def set_in_run(self) -> list[str]:

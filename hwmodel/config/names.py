@@ -231,6 +231,21 @@ class PortOfBridge(Kind):
         return {"title": "BRIDGE.PORT", "type": "string", "pattern": f"^{_SERVER}[.]{_SERVER}$"}
 
 
+class LogicalName(Kind):
+    """A port of a bridge or one of its logical ports, as results call them: a, a.10, a.vlan101, a.vf0."""
+
+    _pattern = r"[A-Za-z][A-Za-z0-9_.-]{0,127}"
+
+    def parse(self, value: object) -> str:
+        """Return the name; whether there is that port is checked later."""
+        if not isinstance(value, str) or not re.fullmatch(self._pattern, value):
+            raise wrong(f"{shown(value)} is not a port of a bridge; write it like a, a.10, a.vlan101 or a.vf0")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"title": "a, a.10, a.vlan101, a.vf0, ...", "type": "string", "pattern": f"^{self._pattern}$"}
+
+
 class IdKey(Kind):
     """A number from 1 on as the key of a mapping; keys are text in JSON, so digits in quotes are the same."""
 

@@ -8,7 +8,7 @@ and whether it concerns anything beside its own adapter. A key without a row is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -62,6 +62,13 @@ class Operable(NamedTuple):
     checks: tuple[Check, ...] | None = None
     followers: tuple[str, ...] = ()
     is_fixed: Callable[[Config, int], bool] | None = None
+
+
+class Rows(tuple[Operable, ...]):
+    """Be rows in which keys are looked up: known by identity, as to hash them all takes longer than to look."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
 
 
 def _is_cut_through(system: Config, _: int) -> bool:
@@ -133,7 +140,7 @@ OF_STATIONS = (
     Operable("drop_enable", (DROPS,), (check_queues,)),
     Operable("profile", ()),  # what follows from it are other keys of the station
 )  # fmt: skip
-OF_ADAPTERS = (
+OF_ADAPTERS = Rows((
     Operable("port.rate", (FUNCTIONS, SCHEDULER, PORTS, OUTSIDE, SOURCES, BRIDGES), is_fixed=_is_cut_through),
     Operable("port.down", (FUNCTIONS, SCHEDULER, PORTS, OUTSIDE, SOURCES, BRIDGES)),
     Operable("pcie.generation", (LINKS,), is_fixed=_is_behind_switches),
@@ -159,24 +166,26 @@ OF_ADAPTERS = (
     )),
     Operable("switch.pool_filters.*", (STATIONS, VLANS, BRIDGES)),
     *(row._replace(key=f"switch.ports.*.{row.key}") for row in OF_STATIONS),
-)  # fmt: skip
-OF_BRIDGES = (
+))  # fmt: skip
+OF_BRIDGES = Rows((
     Operable("latency", (BRIDGES,)),
     Operable("ageing", (BRIDGES,)),
     Operable("policy", (BRIDGES,)),
+    Operable("controls", (BRIDGES,)),
+    Operable("mirrors", (BRIDGES,)),
     Operable("ports.*.rate", (BRIDGES, OUTSIDE, SOURCES), is_fixed=_is_cut_through),
     *(Operable(f"ports.*.{key}", (BRIDGES,)) for key in ("hairpin", "native_vlan", "vlans", "pvlan", "port_security")),
-)
-OF_WORKLOADS = (
+))  # fmt: skip
+OF_WORKLOADS = Rows((
     *(Operable(f"workload.{key}", (SOURCES,), _OF_LOADS)
       for key in ("load", "arrivals", "peak_rate", "mean_burst", "burst_length")),
     *(Operable(f"workload.{key}", (SOURCES,)) for key in ("weights", "zipf", "flows.*.2")),
     Operable("workload.stopped", (SOURCES,), _OF_LOADS),
     *(Operable(f"workload.external.{key}", (SOURCES,))
       for key in ("rate", "arrivals", "peak_rate", "mean_burst", "burst_length")),
-)  # fmt: skip
+))  # fmt: skip
 OF_MULTI_ROOTS = (Operable("multi_root.hosts.*.weight", (TREES,)),)
-OF_ALL = (*OF_WORKLOADS, *OF_MULTI_ROOTS)
+OF_ALL = Rows((*OF_WORKLOADS, *OF_MULTI_ROOTS))
 REGIONS = frozenset(name for row in (*OF_ADAPTERS, *OF_BRIDGES, *OF_ALL) for name in row.refills)
 
 # A name may have dots in it, but is no block within an entry.
@@ -184,7 +193,7 @@ _NAME = r"(?:(?!s_channels\.).)+"
 
 
 @lru_cache(MOST_JUDGED)
-def row_of(key: str, rows: Sequence[Operable]) -> Operable | None:
+def row_of(key: str, rows: tuple[Operable, ...]) -> Operable | None:
     """Return the row of a dotted key, of an adapter without its server; None: it is fixed."""
     return next((row for row in rows if _pattern(row.key).fullmatch(key)), None)
 
@@ -194,7 +203,7 @@ def _pattern(key: str) -> re.Pattern[str]:
     return re.compile(re.escape(key).replace(r"\*", _NAME) + r"(\..+)?")
 
 
-def refills_of(keys: Iterable[str], rows: Sequence[Operable]) -> set[str]:
+def refills_of(keys: Iterable[str], rows: Rows) -> set[str]:
     """Return the regions that follow from keys."""
     found = (row_of(key, rows) for key in keys)
     return {region for row in found if row is not None for region in row.refills}

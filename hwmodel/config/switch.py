@@ -57,6 +57,7 @@ Prefix = Annotated[IPv4Network | IPv6Network, IpPrefix()]
 OwnOrPrefix = Annotated[IPv4Network | IPv6Network | Literal["own"], OwnOr(IpPrefix())]
 PortSpan = Annotated[tuple[int, int], Span(65535, "a port")]
 GuardName = Literal["arp", "dhcp", "nd", "ip"]
+Guards = Annotated[tuple[Annotated[GuardName, Word(GuardName)], ...], Listing("[arp, dhcp, nd, ip]")]
 # Keys of an entry that match beyond the EtherType, in ARP and in IP.
 ARP_KEYS = ("arp_operation", "arp_sender_mac", "arp_sender_ip", "arp_target_ip")
 IP_KEYS = ("protocol", "source_ip", "destination_ip", "source_port", "destination_port", "icmp_type", "nd_target")
@@ -64,8 +65,8 @@ PACKET_KEYS = (*IP_KEYS, *ARP_KEYS)
 # Keys of a station that a profile may have: all that may change in operation but for who the station is.
 OF_PROFILES = (
     "port_vlan", "vlans", "untagged", "admit", "spoof_check", "vlan_spoof_check", "loopback", "self_loopback", "accept",
-    "promiscuous", "default", "trusted", "guards", "ethertype_filter", "default_priority", "rate_limit", "min_rate",
-    "receive_limit", "receive_burst", "weight", "drop_enable", "pvlan", "port_security",
+    "promiscuous", "default", "trusted", "guards", "pvlan", "port_security", "ethertype_filter", "default_priority",
+    "rate_limit", "min_rate", "receive_limit", "receive_burst", "weight", "drop_enable",
 )  # fmt: skip
 Binding = Literal["static", "dynamic"]
 StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)]
@@ -233,7 +234,7 @@ class Port(Block):
         "1, vf0 2); without nobody asks.",
         unsaid=None,
     )
-    guards: Annotated[tuple[Annotated[GuardName, Word(GuardName)], ...], Listing("[arp, dhcp, nd, ip]")] = key(
+    guards: Guards = key(
         [],
         "Rules for what the station sends, ahead of switch.acl (docs/forwarding.md): arp: ARP for its own addresses "
         "alone; dhcp: no answers of a DHCP server, unless it is `trusted`; nd: no advertisements of a router, unless "
@@ -318,8 +319,11 @@ class Mirror(Block):
     vlan: VlanId | None = key(None, "VLAN whose frames are copied.")
 
 
-class BridgingRule(Block):
-    """A rule for frames by what bridges know of them; null matches everything."""
+_OUTCOME = ("action", "priority", "rate_bps", "burst_bytes")  # of a rule, beside what it matches
+
+
+class AclEntry(Block):
+    """A rule of the access-control list; the first that matches a frame decides. null matches everything."""
 
     port: Annotated[str, Name("all")] = key("all", "Station whose frames the rule looks at, or all.")
     source: Annotated[int, Mac()] | None = key(None, "Source address, or null.")
@@ -336,14 +340,6 @@ class BridgingRule(Block):
     burst_bytes: Annotated[int, ByteCount("64B", "64MiB")] | None = key(
         None, "Size of the token bucket; needed with `action: police`.", alias="burst"
     )
-
-
-_OUTCOME = ("action", "priority", "rate_bps", "burst_bytes")  # of a rule, beside what it matches
-
-
-class AclEntry(BridgingRule):
-    """A rule of the access-control list; the first that matches a frame decides. null matches everything."""
-
     protocol: Annotated[int, Protocol()] | None = key(
         None, "Protocol of IP: tcp, udp, sctp, icmp (of IPv4), icmpv6 (of IPv6), or its number.", unsaid=None
     )

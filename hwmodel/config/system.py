@@ -227,8 +227,9 @@ def _alone(config: Config) -> Config:
 
 
 def looks_behind_type(config: Config) -> bool:
-    """Tell whether a rule or guard of any adapter's switch matches packet fields beyond the EtherType."""
-    return any(server.config.switch.looks_behind_type for server in servers_of(config))
+    """Tell whether a rule or guard of any adapter's switch or bridge matches packet fields beyond the EtherType."""
+    at_adapter = any(server.config.switch.looks_behind_type for server in servers_of(config))
+    return at_adapter or any(one.settings.looks_behind_type for one in bridges_of(config))
 
 
 def looks_into_packets(config: Config) -> bool:
@@ -498,3 +499,9 @@ def _wrong_block(block: str, blocks: tuple[str, ...]) -> str:
     if block in Config.model_fields:
         return f"{block} is that of the whole system; {who}"
     return f"unknown key{suggest(block, blocks)}; {who}"
+
+
+def n_sending_legs(config: Config) -> int:
+    """Return over how many legs of a bond the frames of one VM are spread at the start; 1 without a bond."""
+    is_one = config.bond is None or config.bond.mode != "l4_hash" or config.workload.connections == 1
+    return 1 if is_one else max(1, len(config.legs_in_use))

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
-from .bridge import Bridge, PolicyEntry
+from .bridge import Bridge, Controls, PolicyEntry
+from .bridge_mirrors import BridgeMirror
 from .bridge_ports import LogicalPort, PhysicalPort, comes_in, place_of
-from .model import Config
+from .bridge_samples import BridgeSampler
+from .lookup import own_ips
+from .packet_kinds import OWN
+from .system import Server
+from .vms import Vm, vms_of
 
 Place = tuple[int, int, int, int]  # a bridge, an address, a VLAN, a logical port
 
@@ -23,12 +29,13 @@ class Topology:
         self,
         bridges: Sequence[Bridge],
         ports: Sequence[PhysicalPort],
-        configs: Sequence[Config],
+        servers: Sequence[Server],
         stations: Mapping[str, int],
     ) -> None:
         self.bridges = bridges
         self.ports = ports
-        self.configs = configs
+        self.servers = servers
+        self.configs = [server.config for server in servers]
         self.stations = stations
         self.outside = next(port for port in ports if port.server is None)
         self.to_adapters = [(port, port.switch) for port in ports if port.switch is not None]
@@ -47,6 +54,49 @@ class Topology:
             entry for bridge in bridges for entry in bridge.policy if entry.action == "police"
         ]
 
+    @cached_property
+    def vms(self) -> dict[str, Vm]:
+        """Return the VMs of all servers by name, the hosts among them."""
+        return vms_of(self.servers)
+
+    def named_at(self, bridge: int) -> dict[str, list[LogicalPort]]:
+        """Return the logical ports at a bridge by what results call them, and all of each port to an adapter by that.
+
+        A port behind extenders is named for those of its stations.
+        """
+        ports = [port for port, _ in self.to_adapters if port.bridge == bridge]
+        ports += [port for port in self.bridge_ports.ports[bridge] if port.switch is None and not port.below]
+        found = {logical.name: [logical] for port in ports for logical in port.logical}
+        return {**found, **{port.name: port.logical for port in ports}}
+
+    @property
+    def mirrors(self) -> list[tuple[int, BridgeMirror]]:
+        """Return the mirrors of all bridges, each with its bridge's number."""
+        return [(at, mirror) for at, bridge in enumerate(self.bridges) for mirror in bridge.mirrors]
+
+    @property
+    def samplers(self) -> list[tuple[int, BridgeSampler]]:
+        """Return the samplers of all bridges, each with its bridge's number."""
+        return [(at, sampler) for at, bridge in enumerate(self.bridges) for sampler in bridge.samples]
+
+    @property
+    def asks_for_own(self) -> bool:
+        """Tell whether a bridge's rules ask for what is the sender's own."""
+        return any(one.guards for bridge in self.bridges for one in bridge.controls.values()) or any(
+            OWN in (entry.source_ip, entry.nd_target, entry.arp_sender_mac, entry.arp_sender_ip)
+            for bridge in self.bridges for entry in bridge.policy
+        )  # fmt: skip
+
+    @property
+    def n_own_addresses(self) -> int:
+        """Return how many addresses stations have that rules call their own, of MAC or of IP: whichever are more."""
+        stations = [vm.port for vm in vms_of(self.servers).values()] if self.asks_for_own else []
+        return max(sum(len(port.macs) for port in stations), sum(len(own_ips(port)) or 1 for port in stations))
+
+    def controls_of(self, port: PhysicalPort, logical: LogicalPort) -> Controls:
+        """Return what a logical port of a port to an adapter controls."""
+        return self.bridges[port.bridge].controls_of(port.name, logical.name)
+
     @property
     def n_class_queues(self) -> int:
         """Return how many queues by class the bridges' ports have; they are numbered after all logical ports."""
@@ -60,7 +110,7 @@ class Topology:
         beside = self.bridge_ports
         of_bridges = sum(len(own) + len(theirs) for own, theirs in zip(beside.logical, beside.ports, strict=True))
         of_extenders = sum(port.is_of_extender and bool(port.below) for port in self.ports)
-        return of_ports + of_bridges + of_extenders
+        return of_ports + of_bridges + of_extenders + len(self.bridges)
 
     def _next_number(self) -> int:
         self.n_logical_ports += 1

@@ -173,6 +173,16 @@ class Bond(Block):
         unsaid=(),
     )
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Return the legs that are not used at the start whatever their carriers are: with LACP the silent ones too."""
+        return self.idle if self.lacp == "off" else (*self.idle, *self.silent)
+
+
+def n_ports_at_once(bond: Bond | None, n_ports: int) -> int:
+    """Return how many of an adapter's ports send at once: of an active-backup bond only one does."""
+    return 1 if bond is not None and bond.mode == "active_backup" else n_ports
+
 
 class VirtualSwitch(Block):
     """The host's virtual switch (nic.mode: vswitch): what a frame takes there, on which cores."""

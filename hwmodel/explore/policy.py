@@ -5,22 +5,19 @@ The way says where policy acts; whether a frame passes that place is measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Iterator, Sequence
 from itertools import permutations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.system import System
 from hwmodel.config import Config, bridges_of, servers_of, vms_of
+from hwmodel.config.made_up import Connections, MadeUpPacket
 from hwmodel.config.switch import AclEntry, Port
 from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
 from hwmodel.results import Result
 from hwmodel.results.comparison import ForbiddenPair
-from hwmodel.rules.steering import TCP
-from hwmodel.wire.ethernet import EtherType
-from hwmodel.workload.headers import HeaderBook
 
 # For runs that measure delivery: some 200 frames, long enough for batches and timers to complete.
 RATE, DURATION = "200Kpps", "1ms"
@@ -56,25 +53,20 @@ def _pairs(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _forbidden_at_switch(config: Config) -> Iterator[Pair]:
-    book = HeaderBook(config, with_packets=True) if looks_behind_type(config) else None
+    stations = {name: vm.port for name, vm in vms_of(servers_of(config)).items()}
+    connections = Connections(stations) if looks_behind_type(config) else None
     translates = any(port.translate for one in bridges_of(config) for port in one.settings.ports.values())
     for server in servers_of(config):
         acl = server.config.switch.acl
         for sender, target in permutations((vm for vm in vms_of([server]).values() if not vm.is_host), 2):
             is_apart = sender.port.port_vlan not in target.port.vlans and not translates
             ends = sender.name, target.name
-            if is_apart or _is_denied(acl, sender.port, target.port, MadeUpPacket.between(book, *ends)):
+            if is_apart or _is_denied(acl, sender.port, target.port, MadeUpPacket.between(connections, *ends)):
                 yield Pair("switch", *ends)
 
 
 def _is_denied(entries: Sequence[AclEntry], sender: Port, target: Port, packet: MadeUpPacket) -> bool:
     """Tell whether the first entry that matches a made-up frame denies it."""
-
-    def is_asked_by(entry: AclEntry) -> bool:
-        if entry.asked_packets:
-            return packet.is_as_asked(entry, sender)
-        return entry.ethertype in (None, packet.ethertype)
-
     first = next(
         (
             entry
@@ -83,49 +75,11 @@ def _is_denied(entries: Sequence[AclEntry], sender: Port, target: Port, packet: 
             and entry.source in (None, *sender.macs[:1])
             and entry.destination in (None, *target.macs[:1])
             and entry.vlan in (None, sender.port_vlan)
-            and is_asked_by(entry)
+            and packet.is_as_asked(entry, sender)
         ),
         None,
     )
     return first is not None and first.action == "deny"
-
-
-class MadeUpPacket(NamedTuple):
-    """Hold what follows the EtherType of a generated frame: for IP, the ends of a TCP connection."""
-
-    ethertype: int
-    source: IPv4Address | IPv6Address | None = None
-    destination: IPv4Address | IPv6Address | None = None
-    source_port: int = 0
-    destination_port: int = 0
-
-    @classmethod
-    def between(cls, book: HeaderBook | None, source_name: str, target_name: str) -> MadeUpPacket:
-        """Return the packet of one VM's frames to another; without a header book, one that is not IP."""
-        if book is None:
-            return cls(EtherType.LOCAL_EXPERIMENT_1)
-        source, destination, *ports = book.connection(source_name, target_name)
-        return cls(EtherType.IPV4 if source.version == 4 else EtherType.IPV6, source, destination, *ports)
-
-    def is_as_asked(self, entry: AclEntry, sender: Port) -> bool:
-        """Tell whether an access list entry's conditions on the packet match."""
-        own = sender.ips or ()
-        return (
-            self.ethertype in entry.packet_types
-            and entry.protocol in (None, TCP)
-            and _is_in(self.source, own if entry.source_ip == "own" else (entry.source_ip,))
-            and _is_in(self.destination, (entry.destination_ip,))
-            and _is_within(self.source_port, entry.source_port)
-            and _is_within(self.destination_port, entry.destination_port)
-        )
-
-
-def _is_in(address: IPv4Address | IPv6Address | None, prefixes: Iterable[Any]) -> bool:
-    return any(prefix is None or address in prefix for prefix in prefixes)
-
-
-def _is_within(port: int, span: tuple[int, int] | None) -> bool:
-    return span is None or span[0] <= port <= span[1]
 
 
 def with_pair_alone(config: Config, pair: Pair) -> Config | None:

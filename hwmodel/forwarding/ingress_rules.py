@@ -7,6 +7,7 @@ import numpy as np
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.outer_tag import OUTER_TYPES
+from hwmodel.forwarding.packet import ARP
 from hwmodel.forwarding.packet_rules import MATCHES, UNSURE, matches_packet
 from hwmodel.forwarding.port_set import contains
 from hwmodel.forwarding.tables import (
@@ -118,30 +119,43 @@ def matches(entry, sender, header, vlan):
 
 
 @kernel
-def is_about(tables, entry, header, vlan):
+def note_own_mac(tables, header):
+    """Note whether the sender in an ARP body is the station that sends the frame."""
+    packet = header.packet
+    if packet.kind == ARP:
+        owners = tables.lookup.entry[find(tables.lookup, key_of(STATION_MAC, packet.sender_mac))]
+        packet.is_own_mac = contains(owners.ports, header.ingress_port)
+
+
+@kernel
+def is_about(lists, entry, sender, owner, header, vlan):
     """Tell whether an entry applies to a frame; one that denies also does if what it asks for cannot be read."""
-    if not matches(entry, header.ingress_port, header, vlan):
+    if not matches(entry, sender, header, vlan):
         return False
-    if entry.guard != 0 and tables.port[header.ingress_port].guards & entry.guard == 0:
+    if entry.guard != 0 and owner.guards & entry.guard == 0:
         return False
     if entry.rule == ANY:
         return True
-    found = matches_packet(tables, tables.packet_rule[entry.rule], header)
+    found = matches_packet(lists, lists.packet_rule[entry.rule], owner, header)
     return found == MATCHES or (found == UNSURE and entry.action == ACL_DENY)
 
 
 @kernel
-def apply_access_lists(tables, header, decision):
+def apply_access_lists(lists, first, end, sender, owner, header, decision):
     """Apply rules 10 and 11, the guards and the access list: in each list the first entry that applies decides.
+
+    `lists`: an adapter's tables or a bridge, with the entries, from `first` up to `end`, and what they look up.
+    `sender`: what an entry's `port` is compared with. `owner`: has the guards that check the frame, and tells which
+    addresses are the sender's own.
 
     Return the drop reason, or NONE. An entry may set the decision's priority or policer; a frame that it lets pass goes
     on to the next list.
     """
-    i = 0
-    while i < tables.n_acl_entries:
-        entry = tables.acl[i]
+    i = first
+    while i < end:
+        entry = lists.acl[i]
         i += 1
-        if is_about(tables, entry, header, decision.vlan):
+        if is_about(lists, entry, sender, owner, header, decision.vlan):
             if entry.action == ACL_DENY:
                 return entry.reason
             if entry.action == ACL_PRIORITY:

@@ -45,9 +45,9 @@ HIDDEN_PROTOCOL = -2
 # ABSENT, PRESENT or HIDDEN are `body`: ARP's fields, or IP's addresses and protocol; `upper`: the ports or the type of
 # ICMP; `target_is`: the target of neighbour discovery. Addresses are words of 32 bits, an IPv4 address the last of
 # four; those of ARP's sender and target are `source` and `destination`. `is_short`: something is hidden since the bytes
-# end before it.
+# end before it. `is_own_mac`: whether `sender_mac` is one of the sending station's, which who reads packets writes.
 PACKET = record(
-    *ints("sender_mac"),
+    *ints("sender_mac", "is_own_mac"),
     *((name, I32) for name in (
         "kind", "body", "protocol", "upper", "source_port", "destination_port", "icmp_type", "target_is",
         "arp_operation", "fragment", "has_extension", "is_short",
@@ -64,7 +64,7 @@ def reset_packet(packet):
     packet.kind, packet.protocol = OTHER, HIDDEN_PROTOCOL
     packet.body = packet.upper = packet.target_is = ABSENT
     packet.source_port = packet.destination_port = packet.icmp_type = packet.arp_operation = packet.sender_mac = 0
-    packet.fragment, packet.has_extension, packet.is_short = WHOLE, 0, 0
+    packet.fragment, packet.has_extension, packet.is_short, packet.is_own_mac = WHOLE, 0, 0, 0
     for i in range(4):
         packet.source[i] = packet.destination[i] = packet.target[i] = 0
 

@@ -13,8 +13,7 @@ from hwmodel.forwarding.packet import (
     HIDDEN_PROTOCOL,
     IPV4,
 )
-from hwmodel.forwarding.port_set import contains
-from hwmodel.forwarding.tables import ANY, OWN, STATION_MAC, find, key_of
+from hwmodel.forwarding.tables import ANY, OWN
 
 DIFFERS, MATCHES, UNSURE = range(3)
 WORD_BITS = 32
@@ -34,35 +33,31 @@ def is_in(prefix, address):
 
 
 @kernel
-def is_own_ip(tables, ingress_port, kind, address):
+def is_own_ip(lists, owner, kind, address):
     """Tell whether an address is one of a station's own of a kind, IPv4 or IPv6."""
-    port = tables.port[ingress_port]
-    for i in range(port.first_ip, port.first_ip + port.n_ips):
-        own = tables.own_ip[i]
+    for i in range(owner.first_ip, owner.first_ip + owner.n_ips):
+        own = lists.own_ip[i]
         if own.kind == kind and is_in(own, address):
             return True
     return False
 
 
 @kernel
-def has_ip(tables, wanted, header, address):
+def has_ip(lists, wanted, owner, packet, address):
     """Tell whether an address is what a rule wants: any, the sender's own, or one of a prefix."""
     if wanted.n_bits == ANY:
         return True
     if wanted.n_bits == OWN:
-        kind = IPV4 if header.packet.kind == ARP else header.packet.kind
-        return is_own_ip(tables, header.ingress_port, kind, address)
+        return is_own_ip(lists, owner, IPV4 if packet.kind == ARP else packet.kind, address)
     return is_in(wanted, address)
 
 
 @kernel
-def has_mac(tables, wanted, header):
+def has_mac(wanted, packet):
     """Tell whether the sender in an ARP body is the one that a rule wants."""
-    sender_mac = header.packet.sender_mac
     if wanted == OWN:
-        owners = tables.lookup.entry[find(tables.lookup, key_of(STATION_MAC, sender_mac))]
-        return contains(owners.ports, header.ingress_port)
-    return wanted in (ANY, sender_mac)
+        return packet.is_own_mac != 0
+    return wanted in (ANY, packet.sender_mac)
 
 
 @kernel
@@ -86,20 +81,19 @@ def matches_upper(rule, packet):
 
 
 @kernel
-def matches_target(tables, rule, header):
+def matches_target(lists, rule, owner, packet):
     """Compare the target of neighbour discovery."""
-    packet = header.packet
     if rule.target.n_bits == ANY:
         return MATCHES
     if packet.target_is == ABSENT:
         return DIFFERS
     if packet.target_is == HIDDEN:
         return UNSURE
-    return MATCHES if has_ip(tables, rule.target, header, packet.target) else DIFFERS
+    return MATCHES if has_ip(lists, rule.target, owner, packet, packet.target) else DIFFERS
 
 
 @out_of_line
-def matches_packet(tables, rule, header):
+def matches_packet(lists, rule, owner, header):
     """Tell whether what stands behind a frame's type is what a rule asks for.
 
     UNSURE where nothing that can be read differs, but not all can be read.
@@ -111,20 +105,20 @@ def matches_packet(tables, rule, header):
         return DIFFERS
     if packet.body == HIDDEN:
         return UNSURE
-    if not has_ip(tables, rule.source, header, packet.source):
+    if not has_ip(lists, rule.source, owner, packet, packet.source):
         return DIFFERS
-    if not has_ip(tables, rule.destination, header, packet.destination):
+    if not has_ip(lists, rule.destination, owner, packet, packet.destination):
         return DIFFERS
     if packet.kind == ARP:
         if rule.arp_operation != ANY and rule.arp_operation != packet.arp_operation:
             return DIFFERS
-        return MATCHES if has_mac(tables, rule.sender_mac, header) else DIFFERS
+        return MATCHES if has_mac(rule.sender_mac, packet) else DIFFERS
     found = MATCHES
     if rule.protocol != ANY and packet.protocol != rule.protocol:
         if packet.protocol != HIDDEN_PROTOCOL:
             return DIFFERS
         found = UNSURE
-    for each in (matches_upper(rule, packet), matches_target(tables, rule, header)):
+    for each in (matches_upper(rule, packet), matches_target(lists, rule, owner, packet)):
         if each == DIFFERS:
             return DIFFERS
         if each == UNSURE:

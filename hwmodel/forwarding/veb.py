@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.ingress_rules import apply_access_lists, check_vlan, is_group, is_link_local, vlan_of
+from hwmodel.forwarding.ingress_rules import (
+    apply_access_lists,
+    check_vlan,
+    is_group,
+    is_link_local,
+    note_own_mac,
+    vlan_of,
+)
 from hwmodel.forwarding.outer_tag import NO_INTERFACE, sender_of
 from hwmodel.forwarding.pools import BROADCAST, choose_pools, filter_by_type, reachable
 from hwmodel.forwarding.port_set import PORT_WORDS, UPLINK, add, bit, contains, count, remove
@@ -105,7 +112,9 @@ def bridge_from_station(tables, header, decision):
     if reason != DropReason.NONE:
         return reason
     decision.vlan = vlan_of(tables, header)
-    reason = apply_access_lists(tables, header, decision)
+    if tables.reads_packets:
+        note_own_mac(tables, header)
+    reason = apply_access_lists(tables, 0, tables.n_acl_entries, header.ingress_port, port, header, decision)
     if reason != DropReason.NONE:
         return reason
     if channel.kind == CHANNEL_VEB and port.loops_back:

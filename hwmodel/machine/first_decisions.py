@@ -12,7 +12,7 @@ from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.header_store import UNKNOWN
 from hwmodel.forwarding.ingress_rules import is_group
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.machine.network.bridge import obey_bridge_due
+from hwmodel.machine.network.bridge_commands import obey_bridge_due
 from hwmodel.machine.network.bridge_state import MAX_BRIDGE_PORTS
 from hwmodel.machine.network.hops import NO_REASON, decide_hop, fill_way, have_room_for_hops, note_flood
 from hwmodel.machine.switch.decisions import template_of

@@ -20,7 +20,9 @@ from hwmodel.machine.commanded import run_commanded_server
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
 from hwmodel.machine.engine import ADVANCE, BEGIN, close_books, run_server
-from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go, pop
+from hwmodel.machine.network.bridge import comes
+from hwmodel.machine.network.bridge_commands import advance_bridge_through
+from hwmodel.machine.network.bridge_places import let_go, pop
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.hops import have_room_for_hops, hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of

@@ -58,6 +58,24 @@ class BridgePortResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PortSamples:
+    """Compare what came by a sampled port with what its samples, one in `one_in` frames, tell; of the whole run.
+
+    Bytes are of frames with FCS and padding. The errors are standard errors of the estimates, from the samples alone.
+    """
+
+    name: str
+    one_in: int
+    frames: int
+    bytes: int
+    samples: int
+    estimated_frames: float
+    estimated_bytes: float
+    frames_error: float
+    bytes_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeResult:
     """Say what a bridge did, with the port extenders below it; counts are of the whole run.
 
@@ -65,6 +83,7 @@ class BridgeResult:
     copies beyond a frame's first, made by it and its extenders. `flooded_frames`: frames to addresses that it did not
     know. `drops`: by reason, including copies that found no room, and the extenders' drops. `addresses_known`: at the
     end. `learned`, `moved`, `aged`, `not_learned`: events of the address table.
+    `samples`: of each port that is sampled.
     """
 
     name: str
@@ -80,6 +99,7 @@ class BridgeResult:
     aged: int
     not_learned: int
     ports: tuple[BridgePortResult, ...]
+    samples: tuple[PortSamples, ...] = field(default=(), metadata={"omit_empty": True})
 
 
 def missing_port(bridges: Sequence[BridgeResult], servers: Sequence[str] = ()) -> str:

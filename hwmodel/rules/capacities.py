@@ -24,12 +24,17 @@ MOST_ON_BUS = 32
 MOST_HOSTS = 16
 
 # All bridges together. `MAX_ADDRESSES`: that they know, each in a VLAN at a bridge; `MAX_HOMES`: that the configuration
-# puts behind ports, counted so too; `MAX_LISTED`: entries of all lists of ports and logical ports.
+# puts behind ports, counted so too; `MAX_STATION_ADDRESSES`: of MAC and of IP each, that
+# rules call a station's own; `MAX_LISTED`: entries of all lists of ports and logical ports; `MAX_BRIDGE_MIRRORS`: a bit
+# each in a word.
 MAX_BOXES = 256
 MAX_BRIDGE_PORTS = 1024
 MAX_LOGICAL_PORTS = 1 << 13
 MAX_BRIDGE_POLICERS = 1024
+MAX_BRIDGE_MIRRORS = 62
+MAX_BRIDGE_SAMPLERS = 1024
 MAX_POLICY = 1 << 14
+MAX_STATION_ADDRESSES = 1 << 16
 MAX_HOMES = 1 << 20
 MAX_ADDRESSES = 1 << 16
 MAX_LISTED = 1 << 17

@@ -37,6 +37,9 @@ BROADCAST_MAC = 0xFFFF_FFFF_FFFF
 OUTSIDE_MAC = 0x02FF_0000_0001
 # The address of a bridge's port, to which its number is added: as sender of frames of control, and in no table.
 BRIDGE_MAC = 0x02FE_0000_0000
+# That of a bridge itself, in what it makes of its own, to which the bridge's number is added; its addresses of IP.
+BRIDGES_OWN_MAC = 0x02FD_0000_0000
+FIRST_BRIDGE_ADDRESS = IPv4Address("10.255.0.1")
 # Locally administered group that frames go to where no port names one of its own.
 GROUP_MAC = 0x0300_0000_0001
 

@@ -74,6 +74,7 @@ NO_REFILLS = (
 )
 WITHOUT_SCENARIO = "There is a scenario: all of this is of the machine without any of its events."
 WITHOUT_AGENTS = "There are agents: all of this is of the machine without anything that they set or send."
+WITHOUT_COPIES = "A bridge mirrors or samples frames: all of this is without the copies and datagrams that it sends."
 PCIE_SWITCHES = (
     "Of PCIe switches the links are counted, not their credits, nor how adapters share a link by their weights: of "
     "mixes that carry as much one is taken."

@@ -20,6 +20,7 @@ from hwmodel.config.streams import (
 )
 from hwmodel.config.system import (
     apart_ports,
+    bridges_of,
     looks_behind_type,
     looks_into_packets,
     port_rate_bps,
@@ -62,7 +63,10 @@ def build_workload(
             reader = read_packets
         is_asap = config.workload.pcap_time == "asap"
         switches = [(server.station, server.config.switch) for server in servers_of(config)]
-        replay = read_replay(pcap, switches, apart_ports(config), reader, asap=is_asap, all_packets=looks_behind)
+        replay = read_replay(
+            pcap, switches, apart_ports(config), reader, asap=is_asap, all_packets=looks_behind,
+            outside_too=any(one.settings.looks_behind_type for one in bridges_of(config)),
+        )  # fmt: skip
         book.templates.extend(replay.templates)
         sources.extend(replay.sources)
         records = replay.records

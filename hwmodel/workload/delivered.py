@@ -17,6 +17,7 @@ from hwmodel.rules.headroom import PAUSE_OPCODE, PFC_OPCODE, PRIORITIES, control
 from hwmodel.units import FS_PER_NS
 from hwmodel.wire.ethernet import counting_payload, tcp_packet
 from hwmodel.wire.pcap import PcapngWriter, PcapWriter, read_blocks
+from hwmodel.wire.remote_mirror import sealed
 from hwmodel.workload.traffic import FrameTemplate
 
 # Frames put together at once: some megabytes of full-size ones.
@@ -186,10 +187,12 @@ def control_frame_of(said: int) -> bytes:
 class Passings(Frames):
     """Hold n frames that passed a port; `is_sent`, int32 of shape (n,): 1 for one that the port sent, else 0.
 
-    `record` below -1: a PAUSE or PFC frame, -2 minus its number (`control_frame_of`).
+    `record` below -1: a PAUSE or PFC frame, -2 minus its number (`control_frame_of`). `mirrored`, int32 of shape (n,):
+    of a copy that a bridge has mirrored its number among those of its mirror, -1 of all others.
     """
 
     is_sent: I32
+    mirrored: I32
 
 
 class WireCapture:
@@ -228,5 +231,8 @@ class WireCapture:
         for start in range(0, len(piece), CHUNK_FRAMES):
             rows = np.arange(start, min(start + CHUNK_FRAMES, len(piece)))
             frames, original_bytes = self._frame_bytes.of(piece, rows)
+            for at, number in enumerate(piece.mirrored[rows].tolist()):
+                if number >= 0:
+                    frames[at] = sealed(frames[at], number)
             is_sent = piece.is_sent[rows].astype(bool).tolist()
             self._writer.write_block(piece.at_fs[rows] // FS_PER_NS, frames, is_sent, original_bytes)

@@ -7,22 +7,19 @@ from fractions import Fraction
 
 from hwmodel.config import Config
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.made_up import Connections
 from hwmodel.config.names import is_uplink
 from hwmodel.config.streams import BROADCAST, MULTICAST, PatternError, Weighted
 from hwmodel.config.switch import outside_mac
 from hwmodel.config.system import bridge_with, servers_of
-from hwmodel.config.vms import Address, first_ips, vms_of
+from hwmodel.config.vms import vms_of
 from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.rules.steering import TCP
 from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
 from hwmodel.wire.ethernet import (
     ADDRESS_BYTES,
     BROADCAST_MAC,
-    FIRST_ADDRESS,
-    FIRST_CLIENT_PORT,
     GROUP_MAC,
-    OUTSIDE_IPV6,
-    SERVER_PORT,
     EtherType,
     flow_bytes,
     mac_to_bytes,
@@ -57,7 +54,7 @@ class HeaderBook:
             if bridge is not None and (translated := bridge.settings.ports[vm.wire].translate)
         }
         self._ports = {name: vm.port for name, vm in vms.items()}
-        self._places = {name: place for place, name in enumerate(self._ports, start=1)}  # 0 is the outside
+        self._connection = Connections(self._ports)
         self._outside_mac = outside_mac([server.config.switch for server in servers_of(config)])
         groups = {group for port in self._ports.values() if port.enabled for group in port.groups}
         self._groups = sorted(groups) or [GROUP_MAC]
@@ -122,33 +119,8 @@ class HeaderBook:
 
     def _flow(self, source: str, target: str, connection: int) -> bytes:
         """Return the header bytes that identify a TCP connection in its frames."""
-        source_ip, target_ip, *ports = self.connection(source, target, connection)
+        source_ip, target_ip, *ports = self._connection.between(source, target, connection)
         return flow_bytes(source_ip, target_ip, TCP, (ports[0], ports[1]))
-
-    def connection(self, source: str, target: str, number: int = 0) -> tuple[Address, Address, int, int]:
-        """Return addresses and ports of a connection by its number.
-
-        The client is the end outside, or else the station that comes first.
-        """
-        ends = [(self._places.get(name, 0), name) for name in (source, target)]
-        ports = [SERVER_PORT, SERVER_PORT]
-        ports[ends.index(min(ends))] = FIRST_CLIENT_PORT + number
-        return (*self._addresses(source, target), ports[0], ports[1])
-
-    def _addresses(self, source: str, target: str) -> tuple[Address, Address]:
-        """Return two ends' addresses, of one version: the source's first one that the target has too."""
-        own, other = self._ips(source), self._ips(target)
-        version = next((version for version in own if version in other), 4)
-        return (
-            own.get(version, FIRST_ADDRESS + self._places.get(source, 0)),
-            other.get(version, FIRST_ADDRESS + self._places.get(target, 0)),
-        )
-
-    def _ips(self, name: str) -> dict[int, Address]:
-        """Return an end's first address of each version, in the order in which it has them."""
-        if name not in self._ports:
-            return {4: FIRST_ADDRESS, 6: OUTSIDE_IPV6}
-        return first_ips(self._ports[name], self._places[name])
 
     def _behind_first(self, source: str, target: str) -> bytes:
         """Return the header after the destination; it is the same for all headers of a station, and cached."""

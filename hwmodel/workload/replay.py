@@ -39,7 +39,7 @@ class HeaderTable:
 
     `switches`: those of all servers, each with what its ports are called. `ports`: the names of an adapter's Ethernet
     ports, an empty text for a single one. `read_packets`: reads frames beyond the EtherType, as a part of their
-    headers; `all_packets`: in frames that stations send, none of that may be cut off.
+    headers; `all_packets`: in frames that stations send, none of that may be cut off, nor with `outside_too` in others.
     """
 
     def __init__(
@@ -49,8 +49,9 @@ class HeaderTable:
         read_packets: PacketReader | None = None,
         *,
         all_packets: bool = False,
+        outside_too: bool = False,
     ) -> None:
-        self.read_packets, self.all_packets = read_packets, all_packets
+        self.read_packets, self.all_packets, self.outside_too = read_packets, all_packets, outside_too
         self.templates: list[FrameTemplate] = []
         self._ids: dict[bytes, int] = {}
         self._owners = Owners(switches, ports)
@@ -166,15 +167,16 @@ def read_replay(
     *,
     asap: bool,
     all_packets: bool = False,
+    outside_too: bool = False,
 ) -> Replay:
     """Read a capture, each frame entering by the port that owns its source address, any other frame by the uplink.
 
-    `switches`, `ports`, `read_packets`, `all_packets`: as for `HeaderTable`.
+    `switches`, `ports`, `read_packets`, `all_packets`, `outside_too`: as for `HeaderTable`.
     With `asap` the times are dropped and each port plays its frames in file order, back to back; else the earliest
     frame comes at time 0. Memory grows by 28 B a frame and with the number of distinct headers. Raises InputError for a
     file that cannot be read, holds no frames, lacks part of a header it should have, or spans more than 4611 s.
     """
-    headers = HeaderTable(switches, ports, read_packets, all_packets=all_packets)
+    headers = HeaderTable(switches, ports, read_packets, all_packets=all_packets, outside_too=outside_too)
     blocks = [_read_block(path, block, headers) for block in read_blocks(path)]
     if not blocks:
         raise InputError(f"{path}: holds no frames")
@@ -231,7 +233,8 @@ def _read_block(path: str, block: PcapBlock, headers: HeaderTable) -> _Frames:
         packets = headers.read_packets(block.data, block.start + scan.n_bytes, block.start + captured, is_ip)
     template = headers.intern(prefix, np.minimum(scan.n_bytes, captured), packets)
     if headers.all_packets and packets is not None:
-        is_sent = np.array([not is_uplink(each.source) for each in headers.templates], np.bool_)[template]
+        looked_at = [headers.outside_too or not is_uplink(each.source) for each in headers.templates]
+        is_sent = np.array(looked_at, np.bool_)[template]
         for at in np.flatnonzero((packets["packet"]["is_short"] != 0) & is_cut & is_sent)[:1]:
             raise InputError(_cut_short(path, block, int(at), "what rules look at"))
     return _Frames(

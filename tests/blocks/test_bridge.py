@@ -8,7 +8,8 @@ import pytest
 from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.machine.network.bridge import advance_bridge, advance_bridge_through, comes, due_fs
+from hwmodel.machine.network.bridge import advance_bridge, comes, due_fs
+from hwmodel.machine.network.bridge_commands import advance_bridge_through
 from hwmodel.machine.network.bridge_state import BOX_PARAMS, BRIDGE, NOBODY
 from hwmodel.machine.network.wires import CROSSING, padded_bytes, wire_time_fs
 from hwmodel.machine.time.commands import LATENCY as LATENCY_CHANGES

@@ -10,7 +10,7 @@ from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.forwarding.police import police
 from hwmodel.machine.adapter.adapter_state import FUNCTION_PARAMS
 from hwmodel.machine.adapter.commands import obey_due
-from hwmodel.machine.network.bridge import obey_bridge_due
+from hwmodel.machine.network.bridge_commands import obey_bridge_due
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER, fresh_state
 from hwmodel.machine.time.commands import PLAIN, POLICER, SHAPER, TABLE, VLAN, next_command_fs
@@ -115,11 +115,11 @@ def test_bridges_have_one_generation_of_all_tables():
     bridge, word = bridges[0], offset_of(BRIDGE, "box") // 8
     bridge.generation = 1
     command(bridge, 5, PLAIN, 0, word, 411)
-    command(bridge, 6, TABLE, 0, offset_of(BRIDGE, "policy") // 8, 3)
-    obey_bridge_due(bridge, bridges.view(np.int64), 5)
-    assert (bridge.box[0].params.latency_fs, bridge.generation, bridge.policy[0].port) == (411, 1, 0)
-    obey_bridge_due(bridge, bridges.view(np.int64), 6)
-    assert (bridge.generation, bridge.policy[0].port) == (2, 3)
+    command(bridge, 6, TABLE, 0, offset_of(BRIDGE, "rules") // 8, 3)
+    obey_bridge_due(bridge, bridges.view(np.int64), None, 5)
+    assert (bridge.box[0].params.latency_fs, bridge.generation, bridge.rules.n_acl_entries) == (411, 1, 0)
+    obey_bridge_due(bridge, bridges.view(np.int64), None, 6)
+    assert (bridge.generation, bridge.rules.n_acl_entries) == (2, 3)
 
 
 @pytest.mark.parametrize(("regions", "record"), [(OF_SERVER, SERVER), (OF_BRIDGE, BRIDGE)], ids=["server", "bridge"])

@@ -136,9 +136,10 @@ def test_a_bridge_without_stations_has_lists_of_its_ports():
                            is_of_extender=False, is_uplink=False, to="", logical=[outside], below=(), taken_lists=(),
                            groups=None)  # fmt: skip
     beside = SimpleNamespace(logical=[[outside]], ports=[[port]], way_out={0: outside})
-    settings = [SimpleNamespace(kind="learning", policy=())]
+    settings = [SimpleNamespace(kind="learning", policy=(), controls={}, unlearned_vlans=set())]
     topology = SimpleNamespace(logical=[outside], ports=[port], own={}, bridge_ports=beside, policers=[],
-                               bridges=settings, homes=list, announced=list)  # fmt: skip
+                               bridges=settings, homes=list, announced=list, stations={}, to_adapters=(), mirrors=(),
+                               asks_for_own=False)  # fmt: skip
     bridges = zeros(1, BRIDGE)
     fill_tables(bridges, topology)
     box, vlans = bridges[0].box[0], bridges[0].vlans[0]

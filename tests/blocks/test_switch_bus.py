@@ -108,7 +108,7 @@ def test_a_frame_is_switched_when_it_has_passed():
 def test_a_frame_from_the_wire_without_room_is_dropped():
     nic = adapter(**CORE)
     frame = nic.port[0].mac.line.ring[0]
-    frame.template, frame.n_bytes, frame.is_wire = 0, 9000, 1
+    frame.template, frame.n_bytes, frame.is_wire, frame.journey = 0, 9000, 1, 1
     for _ in range(2):
         into_pipeline(nic, 5 * NS, frame)
     assert (nic.ledger.counts.dropped, nic.ledger.counts.drops[25], nic.port[0].bus.port[UPLINK].n_words) == (1, 1, 141)

@@ -14,17 +14,17 @@ def fresh_ledger():
 
 
 def passed(ledger, at_fs):
-    note_passing(ledger, at_fs, 3, 1, 11, 1514, 5, 7)
+    note_passing(ledger, at_fs, 3, 1, 11, 1514, 5, 7, -1)
 
 
 def test_a_frame_is_entered_with_what_its_sender_sent_and_what_it_is_there():
     ledger = fresh_ledger()
-    note_passing(ledger, 10**18, 3, 1, 11, 1514, 5, 7)
-    note_passing(ledger, 2, 4, 0, 12, 60, 6, -1)
+    note_passing(ledger, 10**18, 3, 1, 11, 1514, 5, 7, -1)
+    note_passing(ledger, 2, 4, 0, 12, 60, 6, -1, 9)
     log = ledger.tap_log
-    names = ("at_fs", "port", "is_sent", "header", "n_bytes", "template", "index")
+    names = ("at_fs", "port", "is_sent", "header", "n_bytes", "template", "index", "mirrored")
     found = [tuple(int(log.entry[row][name]) for name in names) for row in range(3)]
-    assert found == [(10**18, 3, 1, 11, 1514, 5, 7), (2, 4, 0, 12, 60, 6, -1), (0,) * 7]
+    assert found == [(10**18, 3, 1, 11, 1514, 5, 7, -1), (2, 4, 0, 12, 60, 6, -1, 9), (0,) * 8]
     assert (log.n, ledger.is_stopping, ledger.overflow) == (2, 0, 0)
 
 

@@ -1,4 +1,4 @@
-"""Turns in what is full: an Rx buffer, of lines and local copies; a receiver at a virtual switch, of its senders.
+"""Room in buffers, and turns in what is full: an Rx buffer, of lines and copies; a virtual switch's receiver.
 
 Who finds room that frees hangs on the phases of the lines, which may stay as they are for a whole run; a local copy,
 which waits, would be there before any line. So a frame leaves room for each line that has lost a greater part of its
@@ -8,8 +8,10 @@ has lost last is owed as much of the room that frees.
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel, out_of_line
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.records import I64, ints, record
+from hwmodel.machine.counts.histogram import change
+from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.network.pauses import class_of_header
 from hwmodel.machine.time.clock import ADAPTER_PORTS
 from hwmodel.rules.transmit_credits import MOST_CLASSES
@@ -26,6 +28,35 @@ ROOM_TURNS = record(
 # since then.
 OWED = record(*ints("source", "n", "lost_by_others"))
 MOST_LOST = 1000  # by others: then whoever is owed is taken to send no more
+
+
+@inlined
+def leave_tx_buffer(nic, now_fs, n_bytes, tx_class):
+    """Free a frame's room in the Tx buffer."""
+    change(nic.counts.tx_buffer, now_fs, -n_bytes)
+    if nic.params.arbitrates:
+        nic.arbiter.level_bytes[tx_class] -= n_bytes
+    nic.reads_due = 1
+
+
+@inlined
+def release_tx_room(nic, now_fs, copy):
+    """Free a frame's room in the Tx buffer when its last copy has left it."""
+    if copy.tx_bytes == 0:
+        return
+    if copy.group >= 0:
+        group = nic.groups.slot[copy.group]
+        group.left_in_tx_buffer -= 1
+        if group.left_in_tx_buffer > 0:
+            return
+    leave_tx_buffer(nic, now_fs, copy.tx_bytes, copy.tx_class)
+
+
+@inlined
+def fits_rx_buffer(nic, n_bytes):
+    """Say whether a copy has room in the Rx buffer."""
+    fifo = nic.rx_fifo
+    return nic.counts.rx_buffer.level + n_bytes <= nic.params.in_line_bytes and fifo.tail - fifo.head < COPY_CAP
 
 
 @kernel

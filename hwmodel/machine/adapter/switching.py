@@ -21,7 +21,16 @@ from hwmodel.machine.adapter.flow_control import (
 )
 from hwmodel.machine.adapter.packet_plane import feed_local, join_class, take_next
 from hwmodel.machine.adapter.receive import lay_copies, serve_rx_buffer
-from hwmodel.machine.adapter.room_turns import has_turn, local_has_turn, n_local, note_moved, takes_turn
+from hwmodel.machine.adapter.room_turns import (
+    fits_rx_buffer,
+    has_turn,
+    leave_tx_buffer,
+    local_has_turn,
+    n_local,
+    note_moved,
+    release_tx_room,
+    takes_turn,
+)
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
 from hwmodel.machine.adapter.uplink import post_to_adapter
 from hwmodel.machine.adapter.writeback import descriptors_done
@@ -41,6 +50,7 @@ from hwmodel.machine.counts.outcome import (
     UNDECIDED,
     copy_dropped,
     delivered_to_wire,
+    mirrored_lost,
     new_group,
     sent_to_bridge,
     wire_copy_dropped,
@@ -68,28 +78,6 @@ RECEIVE_LIMIT = DropReason.RECEIVE_LIMIT.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
 PIPE_MASK = PIPE_CAP - 1
 RSS_MASK = USUAL_TABLE - 1  # of the entries of the PF's RSS table, which name its rings in turn
-
-
-@inlined
-def leave_tx_buffer(nic, now_fs, n_bytes, tx_class):
-    """Free a frame's room in the Tx buffer."""
-    change(nic.counts.tx_buffer, now_fs, -n_bytes)
-    if nic.params.arbitrates:
-        nic.arbiter.level_bytes[tx_class] -= n_bytes
-    nic.reads_due = 1
-
-
-@inlined
-def release_tx_room(nic, now_fs, copy):
-    """Free a frame's room in the Tx buffer when its last copy has left it."""
-    if copy.tx_bytes == 0:
-        return
-    if copy.group >= 0:
-        group = nic.groups.slot[copy.group]
-        group.left_in_tx_buffer -= 1
-        if group.left_in_tx_buffer > 0:
-            return
-    leave_tx_buffer(nic, now_fs, copy.tx_bytes, copy.tx_class)
 
 
 @kernel
@@ -146,13 +134,6 @@ def lose_unsent(nic, number, now_fs):
         release_tx_room(nic, now_fs, copy)
         nic.virtual_switch.bond.leg[number].counts.lost_out += 1
         wire_copy_dropped(nic, now_fs, copy, LINK_DOWN)
-
-
-@inlined
-def fits_rx_buffer(nic, n_bytes):
-    """Say whether a copy has room in the Rx buffer."""
-    fifo = nic.rx_fifo
-    return nic.counts.rx_buffer.level + n_bytes <= nic.params.in_line_bytes and fifo.tail - fifo.head < COPY_CAP
 
 
 @inlined
@@ -295,6 +276,9 @@ def note_received(nic, frame, first):
 def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
     ledger, n = nic.ledger, 1
+    if frame.is_wire and frame.journey == UNMEASURED:  # a copy that a bridge has mirrored
+        mirrored_lost(ledger.counts, reason)
+        return
     if nic.params.has_virtual_switch and frame.is_wire == 0:
         n = frames_of(nic, frame.template, frame.n_bytes)
         count_offered(ledger, template, n - 1)
@@ -331,6 +315,9 @@ def switch_frame(nic, now_fs, frame):
         n_copies = 0
     elif frame.is_wire and nic.params.has_virtual_switch == 0:
         note_received(nic, frame, first)
+        if frame.journey == UNMEASURED:  # a copy that a bridge has mirrored goes on as others
+            nic.ledger.counts.mirrored_made -= 1
+            n_copies, n_mirrored = 0, n_copies + n_mirrored
     n_all = n_copies + n_mirrored
     group, came_fs = NO_GROUP, 0
     if n_all > 1:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.far_tables import lengthened
+from hwmodel.forwarding.header_store import MIRRORED_BY_BRIDGE
 from hwmodel.machine.counts.batches import begin_batches
 from hwmodel.machine.counts.histogram import begin_extremes, bucket, extend_extremes
 from hwmodel.machine.counts.journey_state import FOLDED_AT, SAMPLED_ALL, SAMPLED_EVERY
@@ -154,6 +155,8 @@ def journey_from_wire(ledger, now_fs, template, index):
 @kernel
 def journey_from_bridge(ledger, now_fs, so_far):
     """Go on with the journey of a frame that comes from a bridge; return its place."""
+    if so_far.tx_queue == MIRRORED_BY_BRIDGE:
+        return UNMEASURED
     place = begin_journey(ledger)
     enter(ledger, now_fs, so_far.offered_fs)
     ledger.journeys.slot[place] = so_far

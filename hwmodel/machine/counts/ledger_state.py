@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.far_tables import far
-from hwmodel.compiled.records import F64, I32, I64, ints, record
+from hwmodel.compiled.records import F64, I16, I32, I64, ints, record
 from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.counts.flow_state import FLOW_DIRECTORY, FLOWS_BEGIN, MAX_FLOWS, MAX_HISTOGRAMS
@@ -98,10 +98,11 @@ LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kin
 LOGGED, HEARD = 1, 2
 DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", far(LOG_ENTRY, LOG_CAP, LOG_BEGINS)))
 # A frame that passed a tap on a wire, at the port with that number: sent by this port, or come to it. `header`: what
-# the kernel knows its bytes by there, a hop, a template or a kind of copy.
+# the kernel knows its bytes by there, a hop, a template or a kind of copy. `mirrored`: as `note_passing` has it.
 TAP_ENTRY = record(
     *ints("at_fs"),
-    ("index", I32), ("template", I32), ("header", I32), ("n_bytes", I32), ("port", I32), ("is_sent", I32),
+    ("index", I32), ("template", I32), ("header", I32), ("n_bytes", I32), ("mirrored", I32),
+    ("port", I16), ("is_sent", I16),
 )  # fmt: skip
 TAP_LOG = record(*ints("n"), ("entry", far(TAP_ENTRY, LOG_CAP, LOG_BEGINS)))
 # `is_stopping`: why the run is to stop behind this instant, 0 if it is not; `overflow`: a log, or the journeys, had no

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.far_tables import lengthened
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.header_store import TO_ALL, TO_ONE
+from hwmodel.forwarding.header_store import TO_ALL, TO_ONE, UNKNOWN
 from hwmodel.machine.counts.heard import hear
 from hwmodel.machine.counts.histogram import bucket, observe
 from hwmodel.machine.counts.journeys import (
@@ -88,6 +88,13 @@ def mirrored_delivered(nic, copy_kind, group):
     ledger.counts.mirrored += 1
     ledger.function[nic.traffic.copy_kind[copy_kind].function].mirrored += 1
     mirrored_settled(nic.groups, group)
+
+
+@kernel
+def mirrored_lost(counts, reason):
+    """Count a copy that a bridge has mirrored, and that is lost before it is anybody's."""
+    counts.mirrored_dropped += 1
+    counts.mirrored_drops[reason] += 1
 
 
 @kernel
@@ -279,7 +286,13 @@ def delivered_to_wire(nic, now_fs, copy):
 
 @kernel
 def come_outside(ledger, now_fs, crossing, flow_number):
-    """Count a frame that a bridge has sent to a station outside; its template is the kind of its last copy."""
+    """Count a frame that a bridge has sent to a station outside; its template is the kind of its last copy.
+
+    `flow_number`: `UNKNOWN` of a copy that a bridge has mirrored.
+    """
+    if flow_number == UNKNOWN:
+        ledger.counts.mirrored += 1
+        return
     flow = ledger.flow[flow_number]
     ledger.counts.delivered += 1
     ledger.counts.delivered_to_wire += 1

@@ -1,4 +1,7 @@
-"""What a virtual switch counts of its flows: frames, which of them are samples, and copies that leave marked (ECN)."""
+"""What is counted of flows at a virtual switch, and of frames at a sampled port: frames, which of them are samples.
+
+At a virtual switch copies that leave marked (ECN), too.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,15 @@ def sample(nic, template, n_bytes):
     flow = template.flow
     if flow < 0 and template.n_copies == 1:  # of a frame from a bridge its only copy says whose it is
         flow = nic.traffic.copy_kind[template.first_copy].flow
-    row, n_bytes = row_of(nic, flow), n_bytes + FCS_BYTES
+    return drawn(switch, switch.params.sample_one_in, row_of(nic, flow), n_bytes + FCS_BYTES)
+
+
+@kernel
+def drawn(owner, one_in, row, n_bytes):
+    """Count a frame, and draw by the owner's numbers whether it is a sample; return 1 if it is, else 0."""
     row.frames += 1
     row.n_bytes += n_bytes
-    if (next_u32(switch) * switch.params.sample_one_in) >> 32 != 0:
+    if (next_u32(owner) * one_in) >> 32 != 0:
         return 0
     row.samples += 1
     row.sampled_bytes += n_bytes

@@ -12,11 +12,12 @@ from hwmodel.compiled.far_tables import lengthened
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.header_store import MIRRORED_BY_BRIDGE, UNKNOWN
 from hwmodel.forwarding.police import police
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journeys import begin_from_wire
 from hwmodel.machine.counts.ledger_state import CAME_TRUE
-from hwmodel.machine.counts.outcome import come_outside
+from hwmodel.machine.counts.outcome import come_outside, mirrored_lost
 from hwmodel.machine.network.bridge_pauses import (
     bridge_hears,
     control_frame_of,
@@ -28,44 +29,41 @@ from hwmodel.machine.network.bridge_pauses import (
     note_class,
     obey_stops,
 )
+from hwmodel.machine.network.bridge_places import append, free_place, let_go, pop, take_place
 from hwmodel.machine.network.bridge_state import (
+    CAME,
     CONTROL_SENT,
     CONTROL_TAKEN,
     DUE,
     LEFT,
+    LEFT_BY,
     MAX_BRIDGE_PORTS,
     NOBODY,
     NOT_SOUGHT,
+    OWN_PORTS,
     REFRESH_DUE,
     RESUMED,
     SENT,
+    TO_PORT,
 )
 from hwmodel.machine.network.hops import (
     NO_DESTINATION,
     PVLAN,
+    beyond,
     decide_hop,
     have_room_for_hops,
+    hop_of,
     seek_flood,
     template_at,
     why_nowhere,
 )
-from hwmodel.machine.network.learning import age_out, port_of, takes_in
+from hwmodel.machine.network.learning import port_of, takes_in
+from hwmodel.machine.network.mirrors import copies, hold, sample, see, write_copy
 from hwmodel.machine.network.pauses import end_stops
 from hwmodel.machine.network.places import may_reach
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
-from hwmodel.machine.time.commands import (
-    AGEING,
-    GIVEN,
-    LATENCY,
-    POLICER,
-    SECURITY,
-    TABLE,
-    next_command_fs,
-    rewrite_bucket,
-    write_words,
-)
 from hwmodel.machine.time.events import set_timer, take_timer
 from hwmodel.machine.time.random_stream import lot
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -90,62 +88,13 @@ def due_fs(bridge, port, crossing):
 
 
 @kernel
-def take_place(bridge):
-    """Return a free place for a frame."""
-    place = bridge.first_free
-    if place != NOBODY:
-        bridge.first_free = bridge.slot[place].following
-        return place
-    place = bridge.n_used
-    if place == len(bridge.slot) - 1 and not lengthened(bridge.slot):
-        bridge.clock.overflow = 1  # the last place is written, and nothing read from it: the run ends
-        return place
-    bridge.n_used += 1
-    return place
-
-
-@kernel
-def free_place(bridge, place):
-    """Give a frame's place back."""
-    bridge.slot[place].following = bridge.first_free
-    bridge.first_free = place
-
-
-@kernel
-def let_go(bridge, place):
-    """Give up one hold on a frame; with the last its place is free."""
-    slot = bridge.slot[place]
-    slot.holds -= 1
-    if slot.holds == 0:
-        free_place(bridge, place)
-
-
-@kernel
-def append(bridge, entries, place):
-    """Put a frame behind the last of a list."""
-    bridge.slot[place].following = NOBODY
-    if entries.first == NOBODY:
-        entries.first = place
-    else:
-        bridge.slot[entries.last].following = place
-    entries.last = place
-
-
-@kernel
-def pop(bridge, entries):
-    """Take the first frame out of a list; return its place."""
-    place = entries.first
-    entries.first = bridge.slot[place].following
-    return place
-
-
-@kernel
 def passes(bridge, at_fs, port_number, is_sent, crossing):
     """Log a frame that passes a tapped port."""
     journey, header = crossing.journey, crossing.template
+    mirrored = journey.number if journey.tx_queue == MIRRORED_BY_BRIDGE else np.int64(UNKNOWN)
     note_passing(
-        bridge.ledger, at_fs, port_number, is_sent, header, crossing.n_bytes, journey.template, crossing.index
-    )  # fmt: skip
+        bridge.ledger, at_fs, port_number, is_sent, header, crossing.n_bytes, journey.template, crossing.index, mirrored
+    )
 
 
 @kernel
@@ -153,27 +102,6 @@ def forwards_at(bridge, port_number, due_fs):
     """Wake a port when the first of the frames that have come is due."""
     bridge.port[port_number].forwards_fs = due_fs
     set_timer(bridge.clock, due_fs, DUE, lot(due_fs, port_number) * MAX_BRIDGE_PORTS + port_number)
-
-
-@kernel
-def take_other_latency(bridge, command, words, now_fs):
-    """Change the latency for the frames whose last byte, or header in cut-through, comes from now on."""
-    box = bridge.box[command.part]
-    before_fs = box.params.latency_fs
-    write_words(bridge.commands, command, words)
-    for port_number in range(bridge.params.n_ports):
-        port = bridge.port[port_number]
-        if port.params.box != command.part or port.come.first == NOBODY:
-            continue
-        place = port.come.first
-        while place != NOBODY:
-            slot = bridge.slot[place]
-            if slot.due_fs - before_fs >= now_fs:
-                slot.due_fs += box.params.latency_fs - before_fs
-            place = slot.following
-        due_fs = max(bridge.slot[port.come.first].due_fs, now_fs)
-        if due_fs != port.forwards_fs:
-            forwards_at(bridge, port_number, due_fs)
 
 
 @kernel
@@ -341,13 +269,17 @@ def resumes(bridge, now_fs, port_number):
 
 
 @kernel
-def count_drop(bridge, port_number, reason):
-    """Count a frame or copy that ends here."""
+def lose(bridge, port_number, place, reason):
+    """Count a frame or copy that ends here, one of a mirror apart; its place is free."""
     port = bridge.port[port_number]
-    box = bridge.box[port.params.box]
-    box.counts.dropped += 1
-    box.counts.drops[reason] += 1
     port.counts.drops[reason] += 1
+    if bridge.slot[place].crossing.journey.tx_queue == MIRRORED_BY_BRIDGE:
+        mirrored_lost(bridge.ledger.counts, reason)
+    else:
+        box = bridge.box[port.params.box]
+        box.counts.dropped += 1
+        box.counts.drops[reason] += 1
+    free_place(bridge, place)
 
 
 @kernel
@@ -371,13 +303,14 @@ def enqueue(bridge, now_fs, place, way):
     has_classes = port.params.n_classes > 0
     fits = has_room_in_part(bridge, place, n_bytes) if has_classes else has_room(box, port, logical_port, n_bytes)
     if port.is_shut or not fits:
-        count_drop(bridge, port_number, PORT_SECURITY if port.is_shut else QUEUE_FULL)
+        lose(bridge, port_number, place, PORT_SECURITY if port.is_shut else QUEUE_FULL)
         logical_port.counts.dropped += 1
-        free_place(bridge, place)
         return
     crossing.template = way.template
     crossing.n_bytes = n_bytes
     bridge.slot[place].logical_port = way.logical_port
+    if logical_port.params.watched_out:
+        hold(bridge, place, way.logical_port, LEFT_BY)
     change(port.counts.waiting, now_fs, n_bytes)
     change(box.counts.waiting, now_fs, n_bytes)
     if has_classes:
@@ -398,9 +331,11 @@ def enqueue(bridge, now_fs, place, way):
 @kernel
 def flood(bridge, box, now_fs, place, hop):
     """Put a copy of a frame into the queue of each port where somebody may want it, the frame itself into the last."""
-    if hop.target != NOBODY:
-        box.counts.flooded += 1
-    box.counts.replicated += hop.n_flood - 1
+    if bridge.slot[place].crossing.journey.tx_queue == MIRRORED_BY_BRIDGE:
+        bridge.ledger.counts.mirrored_made += hop.n_flood - 1
+    else:
+        box.counts.flooded += int(hop.target != NOBODY)
+        box.counts.replicated += hop.n_flood - 1
     last = hop.first_flood + hop.n_flood - 1
     for number in range(hop.first_flood, last + 1):
         copy = place
@@ -471,6 +406,10 @@ def forward(bridge, servers, now_fs, port_number):
     logical_port.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     box = bridge.box[port.params.box]
     box.counts.forwarded += 1
+    if logical_port.params.sampler and port.is_shut == 0:
+        sample(bridge, now_fs, logical_port.params.sampler - 1, crossing)
+    if logical_port.params.watched_in and port.is_shut == 0:
+        hold(bridge, place, np.int64(hop.logical_port), CAME)
     reason = hop.reason if takes_in(bridge, now_fs, port, hop.source, hop.logical_port) else PORT_SECURITY
     if reason == NO_REASON:
         if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
@@ -480,8 +419,67 @@ def forward(bridge, servers, now_fs, port_number):
     if reason != NO_REASON:
         if reason == KEPT_HERE and bridge.has_agents:
             note_kept(bridge, now_fs, port_number, crossing)
-        count_drop(bridge, port_number, reason)
-        free_place(bridge, place)
+        lose(bridge, port_number, place, reason)
+    if bridge.params.n_mirrors > 0:
+        mirror_held(bridge, servers, now_fs)
+
+
+@out_of_line
+def mirror_held(bridge, servers, now_fs):
+    """Let mirrors copy the frames that are held."""
+    while bridge.watched.first != NOBODY:
+        held = pop(bridge, bridge.watched)
+        slot = bridge.slot[held]
+        passed, logical = np.int64(slot.holds), bridge.logical_port[slot.logical_port]
+        mirrors = logical.params.watched_in if passed == CAME else logical.params.watched_out
+        for number in range(bridge.params.n_mirrors):
+            if mirrors >> number & 1:
+                see(bridge, servers, held)
+                if copies(bridge, bridge.mirror[number], held):
+                    send_mirrored(bridge, servers, now_fs, held, number)
+        free_place(bridge, held)
+
+
+@kernel
+def send_mirrored(bridge, servers, now_fs, held, number):
+    """Send a mirror's copy of what is seen: by its port, or as a frame that comes in by the bridge's own port."""
+    mirror, held_slot = bridge.mirror[number], bridge.slot[held]
+    port_number = bridge.logical_port[held_slot.logical_port].params.port
+    n_made = write_copy(bridge, mirror, 2 * port_number + np.int64(held_slot.holds))
+    delta_bytes = n_made - bridge.seen.n_bytes
+    place = take_place(bridge)
+    bridge.slot[place] = bridge.slot[held]
+    crossing = bridge.slot[place].crossing
+    crossing.journey.tx_queue, crossing.journey.number = MIRRORED_BY_BRIDGE, mirror.n_sent
+    mirror.n_sent += 1
+    bridge.ledger.counts.mirrored_made += 1
+    have_room_for_hops(bridge, 2)
+    if mirror.params.kind == TO_PORT:
+        way, to = bridge.own, mirror.params.to
+        way.logical_port, way.delta_bytes = to, delta_bytes
+        way.template = beyond(
+            bridge, servers, bridge.logical_port[to].params.port, 0, MIRRORED_BY_BRIDGE, bridge.made, n_made
+        )
+        enqueue(bridge, now_fs, place, way)
+        return
+    own = OWN_PORTS + mirror.params.box
+    crossing.n_bytes += delta_bytes
+    hop_number = hop_of(bridge, own, 0, MIRRORED_BY_BRIDGE, bridge.made, n_made)
+    comes_in_by_own(bridge, servers, now_fs, place, hop_number)
+
+
+@kernel
+def comes_in_by_own(bridge, servers, now_fs, place, hop_number):
+    """Send on a frame that a bridge has made itself, by the hop of its header at the bridge's own port."""
+    port_number = np.int64(bridge.hop_header[hop_number].port)
+    if bridge.hop[hop_number].stamp != bridge.generation:
+        decide_hop(bridge, servers, hop_number)
+    reason = np.int64(bridge.hop[hop_number].reason)
+    if reason == NO_REASON:
+        box = bridge.box[bridge.port[port_number].params.box]
+        reason = send_on(bridge, servers, box, now_fs, place, hop_number)
+    if reason != NO_REASON:
+        lose(bridge, port_number, place, reason)
 
 
 @out_of_line
@@ -505,11 +503,18 @@ def send_own(bridge, servers, now_fs, command):
     port, header = bridge.port[port_number], servers[0].headers.template_header[number]
     place = take_place(bridge)
     slot = bridge.slot[place]
-    slot.came_by, slot.of_class = port_number, 0
+    slot.came_by, slot.of_class = port_number % OWN_PORTS, 0
     crossing = slot.crossing
     crossing.n_bytes, crossing.hash, crossing.index = n_bytes, 0, index
     begin_from_wire(crossing.journey, now_fs, bridge.n_own, number, index)
     crossing.journey.switched_fs = crossing.journey.sent_fs = now_fs
+    if port_number >= OWN_PORTS:
+        bridge.n_own += 1
+        bridge.ledger.counts.offered += 1
+        have_room_for_hops(bridge, 2)
+        hop_number = hop_of(bridge, port_number, header.sender, header.target, header.octets, header.n_bytes)
+        comes_in_by_own(bridge, servers, now_fs, place, hop_number)
+        return
     own = bridge.own
     own.logical_port, own.delta_bytes = bridge.listed[port.params.first_logical], 0
     own.template = template_at(
@@ -518,6 +523,8 @@ def send_own(bridge, servers, now_fs, command):
     bridge.n_own += 1
     bridge.ledger.counts.offered += 1
     enqueue(bridge, now_fs, place, own)
+    if bridge.params.n_mirrors > 0:
+        mirror_held(bridge, servers, now_fs)
 
 
 @kernel
@@ -551,49 +558,3 @@ def advance_bridge(bridge, servers, until_fs):
         else:
             leaves(bridge, now_fs, port_number)
     return min(clock.next_at[TIMERS], NEVER)
-
-
-@kernel
-def obey(bridge, words, servers, now_fs, command):
-    """Carry out one command; `words`: the records of all bridges."""
-    if command.kind == GIVEN:
-        send_own(bridge, servers, now_fs, command)
-        return
-    if command.kind == POLICER:
-        rewrite_bucket(bridge.commands, command, words, bridge.policer[command.part], now_fs)
-        return
-    if command.kind == LATENCY:
-        take_other_latency(bridge, command, words, now_fs)
-        return
-    if command.kind == AGEING and bridge.box[command.part].params.learns:
-        age_out(bridge, now_fs - 1, command.part)
-        bridge.box[command.part].next_expiry_fs = 0  # found anew, by the new ageing time, when it is needed
-    write_words(bridge.commands, command, words)
-    if command.kind == TABLE:
-        bridge.generation += 1
-    elif command.kind == SECURITY:
-        bridge.port[command.part].is_shut = 0
-
-
-@kernel
-def obey_bridge_due(bridge, words, servers, now_fs):
-    """Carry out all commands that are due; `words`: the records of all bridges."""
-    commands = bridge.commands
-    while next_command_fs(commands) <= now_fs:
-        obey(bridge, words, servers, now_fs, commands.ring[commands.head])
-        commands.head += 1
-
-
-@kernel
-def advance_bridge_through(bridge, words, servers, until_fs):
-    """Advance, and carry out the commands on the way, each before all else of its instant.
-
-    Return when the next event or command is.
-    """
-    commands = bridge.commands
-    while True:
-        command_fs = next_command_fs(commands)
-        at_fs = advance_bridge(bridge, servers, min(until_fs, command_fs - 1))
-        if command_fs > until_fs or bridge.clock.overflow or bridge.n_kept > 0:
-            return min(at_fs, command_fs)
-        obey_bridge_due(bridge, words, servers, command_fs)

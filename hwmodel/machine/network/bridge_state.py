@@ -16,7 +16,7 @@ from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.forwarding.header_store import FIRST_MASK, HEADER_ROOM, HEADERS_BEGIN, MAX_COPY_KINDS
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
-from hwmodel.forwarding.tables import ACL_ENTRY, VIDS
+from hwmodel.forwarding.tables import ACL_ENTRY, MAX_GUARD_ENTRIES, PACKET_RULE, PREFIX, VIDS
 from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
 from hwmodel.machine.frames import RING_BEGINS
 from hwmodel.machine.network.pauses import BRIDGE_PAUSES, PAUSES_PARAMS
@@ -26,20 +26,30 @@ from hwmodel.machine.time.commands import COMMANDS
 from hwmodel.rules.capacities import (
     MAX_ADDRESSES,
     MAX_BOXES,
+    MAX_BRIDGE_MIRRORS,
     MAX_BRIDGE_POLICERS,
     MAX_BRIDGE_PORTS,
+    MAX_BRIDGE_SAMPLERS,
     MAX_HOMES,
     MAX_LISTED,
     MAX_LOGICAL_PORTS,
     MAX_POLICY,
+    MAX_STATION_ADDRESSES,
 )
+from hwmodel.wire.remote_mirror import ENCAPSULATION_BYTES
 
 MAX_HOPS = 1 << 20  # headers, each at the logical port by which it comes
 MAX_WAYS = 1 << 23
 HOME_SLOTS = 2 * MAX_HOMES
 MAX_LISTS = 1 << 14
 MAX_STATIONS = 1 << 16
+MAX_RULES = MAX_POLICY + MAX_BOXES * MAX_GUARD_ENTRIES
 MAX_PATH = 1 << 11  # bridges and extenders that one header passes
+
+# A bridge has a port of its own, with one logical port, by which what it makes itself comes in: the first of all.
+OWN_PORTS, OWN_LOGICAL_PORTS = MAX_BRIDGE_PORTS, MAX_LOGICAL_PORTS
+CAME, LEFT_BY = range(2)  # which way a frame passed that is mirrored
+TO_PORT, IN_VLAN, TO_COLLECTOR = range(3)  # where the copies of a mirror go
 
 CONTROL_FRAME_SENT = -2  # in place of the frame that a port sends: a control frame
 NOBODY = -1  # in place of a logical port, an address, a policer, a frame's place
@@ -109,9 +119,9 @@ BOX_COUNTS = record(
 BOX_PARAMS = record(
     *ints("latency_fs", "shares_buffer", "buffer_bytes", "learns", "table_entries", "ageing_fs"),
     # Of a bridge: `way_out`, the logical port to the stations outside, or towards them; its logical ports and its own
-    # ports, parts of `listed`; its entries of `policy`. Of an extender: `uplink`, and its ports downwards.
+    # ports, parts of `listed`; its entries of `rules.acl`. Of an extender: `uplink`, and its ports downwards.
     *ints("is_controlling", "way_out", "first_logical", "n_logical", "first_port", "n_ports"),
-    *ints("first_policy", "n_policy", "uplink"),
+    *ints("first_acl", "n_acl", "uplink"),
 )
 BOX = record(("params", BOX_PARAMS), *ints("n_known", "next_expiry_fs"), ("counts", BOX_COUNTS))
 # One way out of a bridge or an extender; `template`: the header's number beyond it: a hop there, a template of an
@@ -133,10 +143,23 @@ STEP = record(*ints("hop", "way", "floods"))  # of a walk through bridges: which
 HEADER_AT_PORT = record(
     ("sender", I32), ("target", I32), ("port", I16), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,))
 )  # fmt: skip
+# Whom a frame is from: the guards that check it, of a station those that may; the station's addresses, parts of
+# `own_ip` and `own_mac` of the rules.
+OWNER = record(*ints("guards", "first_ip", "n_ips", "first_mac", "n_macs"))
+# The rules of all bridges, as an adapter's tables have them, and what stations own where a rule asks for it.
+RULES = record(
+    *ints("n_acl_entries", "reads_packets"),
+    ("acl", ACL_ENTRY, (MAX_RULES,)),
+    ("packet_rule", PACKET_RULE, (MAX_RULES,)),
+    ("own_ip", PREFIX, (MAX_STATION_ADDRESSES,)),
+    ("own_mac", I64, (MAX_STATION_ADDRESSES,)),
+    ("station", OWNER, (MAX_STATIONS,)),
+)
 # A header in a bridge: which hop's, parsed, in its VLAN, on its logical port, with the priority that its copies have.
 # `n_kept_apart`: logical ports by which it does not leave because of private VLANs alone, of those asked so far.
 INSIDE = record(
-    *ints("hop", "vlan", "logical_port", "pcp", "dei", "reason", "policer", "n_kept_apart"), ("header", HEADER)
+    *ints("hop", "vlan", "logical_port", "priority", "dei", "reason", "policer", "n_kept_apart"),
+    ("owner", OWNER), ("header", HEADER),
 )  # fmt: skip
 ADDRESS = record(*ints("box", "logical_port", "seen_fs"))  # an entry of the table of one bridge
 ADDRESS_KEY = record(("mac", I64), ("vlan", I32), ("box", I32))  # of the same entry
@@ -145,6 +168,28 @@ HOME = record(("mac", I64), ("vlan", I16), ("box", I16), ("logical_port", I32))
 VLANS_PER_WORD = 32
 VLAN_WORDS = VIDS // VLANS_PER_WORD
 VLAN_SETS = record(("members", I64, (VLAN_WORDS,)), ("untagged", I64, (VLAN_WORDS,)))  # of a logical port, a bit a VLAN
+# A mirror of what passes some ports: `watched_in` and `watched_out` of these logical ports have a bit for each mirror.
+# `vlan`: whose frames it copies, 0: all; `to`: the logical port that gets the copies; `to_vlan`: in which they are
+# flooded; `octets`: what stands before them on their way to a collector. `n_sent`: copies so far.
+MIRROR_PARAMS = record(
+    *ints("box", "kind", "vlan", "to", "to_vlan", "n_octets"), ("octets", U8, (-(-ENCAPSULATION_BYTES // 8) * 8,))
+)  # fmt: skip
+MIRROR = record(("params", MIRROR_PARAMS), *ints("n_sent"))
+# What is sampled of the frames that come by some logical ports, whose `sampler` is its number plus 1.
+SAMPLER_PARAMS = record(*ints("one_in"))
+SAMPLER = record(
+    ("params", SAMPLER_PARAMS), ("rng", I64, (4,)),
+    *ints("frames", "n_bytes", "samples", "sampled_bytes", "sampled_squares"),
+)  # fmt: skip
+# A sample, for who tells of it; `pool`: frames that had come to its sampler by then.
+SAMPLE = record(
+    *ints("at_fs", "pool"),
+    ("index", I32), ("template", I32), ("hop", I32), ("n_bytes", I32),
+    ("sampler", I16), ("vlan", I16), ("priority", I16), ("reserved", I16),
+)  # fmt: skip
+MOST_SAMPLES = 1 << 20  # until they are told of
+SAMPLE_LOG = record(*ints("n"), ("entry", far(SAMPLE, MOST_SAMPLES)))
+OCTETS = record(*ints("n_bytes"), ("octets", U8, (HEADER_ROOM,)))
 # Interfaces that a bridge has set up a list for, below one of its own ports; `number`: that of the list in tags.
 LIST_OF_INTERFACES = record(*ints("port", "number", "first_member", "n_members"))
 # A service level stands with its logical port: `buffer_bytes` is the most that its queue holds, `deficit_bytes` what it
@@ -157,9 +202,11 @@ LOGICAL_PORT_COUNTS = record(
 LOGICAL_PORT_PARAMS = record(
     # `interface`: its S-VID, VIF or E-CID, `NOBODY` where its frames have no outer tag. `wire_vlan`: the VLAN on the
     # wire that it translates into `inner_vlan`, 0 where it translates none. `server`, `adapter_port`, `station`: whose
-    # interface it is, and the port of the switch there. `pvlan`: its class in private VLANs.
+    # interface it is, and the port of the switch there. `guards`: a bit for each that checks what comes in;
+    # `watched_in`, `watched_out`: for each mirror that copies what comes in, and what leaves. `sampler`: of what comes
+    # in. `pvlan`: its class in private VLANs.
     *ints("port", "is_hairpin", "interface", "native_vlan", "wire_vlan", "inner_vlan"),
-    *ints("server", "adapter_port", "station", "pvlan"),
+    *ints("server", "adapter_port", "station", "guards", "watched_in", "watched_out", "sampler", "pvlan"),
     *ints("buffer_bytes", "quantum_bytes", "shaper_num", "shaper_den", "burst_fs"),
 )
 LOGICAL_PORT = record(
@@ -171,7 +218,7 @@ LOGICAL_PORT = record(
 # A frame to an address that bridges keep to themselves, for agents there. `index`: of its journey.
 KEPT = record(*ints("at_fs", "port", "hop", "n_bytes", "index"))
 # `n_outer_ports`: ports that lead to servers and outside; they come first.
-BRIDGE_PARAMS = record(*ints("n_ports", "n_outer_ports", "n_boxes", "n_logical_ports"))
+BRIDGE_PARAMS = record(*ints("n_ports", "n_outer_ports", "n_boxes", "n_logical_ports", "n_mirrors"))
 
 BRIDGE = record(
     ("clock", CLOCK),
@@ -179,8 +226,8 @@ BRIDGE = record(
     *ints("n_addresses"),
     *ints("n_used", "first_free"),  # places that were ever used, and the list of those that are free again
     ("box", BOX, (MAX_BOXES,)),  # bridges, then extenders
-    ("port", BRIDGE_PORT, (MAX_BRIDGE_PORTS,)),
-    ("logical_port", LOGICAL_PORT, (MAX_LOGICAL_PORTS,)),
+    ("port", BRIDGE_PORT, (MAX_BRIDGE_PORTS + MAX_BOXES,)),
+    ("logical_port", LOGICAL_PORT, (MAX_LOGICAL_PORTS + MAX_BOXES,)),
     ("address", ADDRESS, (MAX_ADDRESSES,)),
     ("policer", POLICER, (MAX_BRIDGE_POLICERS,)),
     ("hop", far(HOP, MAX_HOPS, HEADERS_BEGIN)),
@@ -196,10 +243,11 @@ BRIDGE = record(
     ("has_flooded", U8, (MAX_STATIONS * MAX_BRIDGE_PORTS // 8,)),  # a bit for each sender at each port
     ("touched", I32, (MAX_BRIDGE_PORTS,)),  # servers in the order in which a header first went to each
     ("listed", I32, (MAX_LISTED,)),  # one list behind the other of ports, logical ports, servers
-    ("policy", ACL_ENTRY, (MAX_POLICY,)),
+    ("rules", RULES),
     ("list", LIST_OF_INTERFACES, (MAX_LISTS,)),
     ("member", I32, (MAX_LISTED,)),
-    ("vlans", VLAN_SETS, (MAX_LOGICAL_PORTS,)),
+    ("vlans", VLAN_SETS, (MAX_LOGICAL_PORTS + MAX_BOXES,)),
+    ("unlearned", VLAN_SETS, (MAX_BOXES,)),  # of each bridge `members`, in which nothing is learned, and all floods
     ("home", HOME, (HOME_SLOTS,)),
     ("address_key", ADDRESS_KEY, (MAX_ADDRESSES,)),
     ("address_slot", I32, (2 * MAX_ADDRESSES,)),
@@ -211,6 +259,12 @@ BRIDGE = record(
     *ints("has_agents", "n_kept", "n_own"),
     ("kept", far(KEPT, MOST_KEPT)),
     ("own", WAY),
+    # Mirrors, and frames that have passed them in this instant; of the one being copied its header as it passed.
+    ("mirror", MIRROR, (MAX_BRIDGE_MIRRORS,)),
+    ("watched", LIST),
+    ("seen", OCTETS),
+    ("sampler", SAMPLER, (MAX_BRIDGE_SAMPLERS,)),
+    ("sample_log", SAMPLE_LOG),
     ("commands", COMMANDS),
     ("ledger", LEDGER),  # of what comes to the stations outside
     ("flow_params", PAUSES_PARAMS, (MAX_BOXES,)),

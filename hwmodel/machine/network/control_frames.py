@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel, out_of_line
+from hwmodel.forwarding.header_store import UNKNOWN
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.pauses import (
     CONTROL_DUE,
@@ -65,7 +66,7 @@ def begin_control_frame(nic, number, now_fs):
         set_timer(nic.clock, effect_fs, PARTNER_TAKES, number)
         if mac.params.is_tapped:
             said = said_in(params, named, stopped)
-            note_passing(nic.ledger, now_fs + busy_fs, number, 1, CONTROL_FRAME, CONTROL_BYTES, said, quanta)
+            note_passing(nic.ledger, now_fs + busy_fs, number, 1, CONTROL_FRAME, CONTROL_BYTES, said, quanta, UNKNOWN)
 
 
 @kernel
@@ -94,8 +95,9 @@ def begin_flow_control(nic):
             says = said_in(pauses.params, said.named, said.stopped)
             come_fs = pauses.received_at_fs[at]
             note_passing(
-                nic.ledger, come_fs, pauses.received_port[at], 0, CONTROL_FRAME, CONTROL_BYTES, says, said.quanta
-            )
+                nic.ledger, come_fs, pauses.received_port[at], 0, CONTROL_FRAME, CONTROL_BYTES, says, said.quanta,
+                UNKNOWN,
+            )  # fmt: skip
         hears_control_frame(
             nic, pauses.received_port[at], pauses.received_at_fs[at], said.named, said.stopped, said.quanta
         )

@@ -10,8 +10,8 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.far_tables import lengthened
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.header_store import UNKNOWN, number_in, widened
-from hwmodel.forwarding.ingress_rules import is_group, matches
+from hwmodel.forwarding.header_store import MIRRORED_BY_BRIDGE, UNKNOWN, number_in, widened
+from hwmodel.forwarding.ingress_rules import apply_access_lists, is_group
 from hwmodel.forwarding.octets import write_number
 from hwmodel.forwarding.outer_tag import (
     NO_OUTER_TAG,
@@ -23,11 +23,10 @@ from hwmodel.forwarding.outer_tag import (
     names_list,
     tag_for,
 )
-from hwmodel.forwarding.parse import TAG_OFFSET, TYPE_C_TAG, parse_header
+from hwmodel.forwarding.parse import TAG_OFFSET, TYPE_C_TAG, parse_header, read_behind
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY
 from hwmodel.machine.counts.flow_state import flow_of
-from hwmodel.machine.network.bridge_state import NOBODY, NOT_SOUGHT
+from hwmodel.machine.network.bridge_state import NOBODY, NOT_SOUGHT, OWN_PORTS
 from hwmodel.machine.network.interface_lists import list_for
 from hwmodel.machine.network.places import address_of, carries, comes_in, home_of, is_kept_apart, is_untagged
 from hwmodel.rules.switch_modes import TYPE_BYTES
@@ -35,9 +34,10 @@ from hwmodel.rules.switch_modes import TYPE_BYTES
 NO_REASON = DropReason.NONE.value
 VLAN_MEMBER = DropReason.VLAN_MEMBER.value
 CONTROL_FRAME = DropReason.CONTROL_FRAME.value
+# Such a frame's source is not learned.
+NOT_LEARNED = (VLAN_MEMBER, *(reason for reason in UNKNOWN_INTERFACE if reason))
 NO_DESTINATION = DropReason.NO_DESTINATION.value
 PVLAN = DropReason.PVLAN.value
-ACL_DENIED = DropReason.ACL_DENY.value
 RESERVED_BLOCK, RESERVED_BITS = 0x0180C2000000, 4  # IEEE 802.1Q 8.6.3: addresses that no bridge forwards
 
 
@@ -81,7 +81,7 @@ def outside_kind_of(bridge, sender, target, octets, n_bytes):
     )
     if number == bridge.n_outside:
         bridge.n_outside += 1
-        bridge.outside_flow[number] = flow_of(bridge.ledger, sender, 0)
+        bridge.outside_flow[number] = UNKNOWN if target == MIRRORED_BY_BRIDGE else flow_of(bridge.ledger, sender, 0)
     return number
 
 
@@ -120,30 +120,31 @@ def template_at(bridge, nic, port, sender, target, octets, n_bytes):
 
 
 @kernel
-def beyond(bridge, servers, port_number, hop_number, octets, n_bytes):
+def beyond(bridge, servers, port_number, sender, target, octets, n_bytes):
     """Return the number that a header has at the other end of a port's wire."""
-    port, came = bridge.port[port_number], bridge.hop_header[hop_number]
+    port = bridge.port[port_number]
     if port.params.joined != NOBODY:
-        return hop_of(bridge, port.params.joined, came.sender, came.target, octets, n_bytes)
+        return hop_of(bridge, port.params.joined, sender, target, octets, n_bytes)
     if port.params.is_outside:
-        return outside_kind_of(bridge, came.sender, came.target, octets, n_bytes)
-    return template_at(bridge, servers[port.params.server], port, came.sender, came.target, octets, n_bytes)
+        return outside_kind_of(bridge, sender, target, octets, n_bytes)
+    return template_at(bridge, servers[port.params.server], port, sender, target, octets, n_bytes)
 
 
 @kernel
-def ask_policy(bridge, box, came):
-    """Apply the first entry of a bridge's policy that matches: dropped, policed, its priority changed."""
-    inside = bridge.inside
-    for at in range(box.params.first_policy, box.params.first_policy + box.params.n_policy):
-        entry = bridge.policy[at]
-        if matches(entry, came.sender, inside.header, inside.vlan):
-            if entry.action == ACL_DENY:
-                inside.reason = ACL_DENIED
-            elif entry.action == ACL_POLICE:
-                inside.policer = entry.policer
-            elif entry.action == ACL_PRIORITY:
-                inside.pcp = entry.priority
-            return
+def ask_rules(bridge, box, came):
+    """Apply a bridge's guards and policy to what is inside: dropped, policed, its priority changed."""
+    inside, rules = bridge.inside, bridge.rules
+    owner, station = inside.owner, rules.station[came.sender]
+    owner.guards = bridge.logical_port[inside.logical_port].params.guards & station.guards
+    owner.first_ip, owner.n_ips = station.first_ip, station.n_ips
+    if rules.reads_packets:
+        read_behind(came.octets, came.n_bytes, inside.header)
+        packet = inside.header.packet
+        for at in range(station.first_mac, station.first_mac + station.n_macs):
+            if rules.own_mac[at] == packet.sender_mac:
+                packet.is_own_mac = 1
+    first, end = box.params.first_acl, box.params.first_acl + box.params.n_acl
+    inside.reason = apply_access_lists(rules, first, end, came.sender, owner, inside.header, inside)
 
 
 @kernel
@@ -158,17 +159,19 @@ def look_inside(bridge, number):
     if not comes_in(bridge, port, inside):
         inside.reason = UNKNOWN_INTERFACE[port.params.outer_kind]
         return
-    inside.pcp = inside.dei = 0
+    inside.priority = inside.dei = 0
     if header.has_c_tag:
-        inside.pcp, inside.dei = header.pcp, header.dei
+        inside.priority, inside.dei = header.pcp, header.dei
     elif has_priority(header):
-        inside.pcp, inside.dei = header.outer_pcp, header.outer_dei
+        inside.priority, inside.dei = header.outer_pcp, header.outer_dei
     if not carries(bridge.vlans[inside.logical_port], inside.vlan):
         inside.reason = VLAN_MEMBER
+    elif came.port >= OWN_PORTS:
+        return  # the bridge's own are not asked
     elif header.destination >> RESERVED_BITS == RESERVED_BLOCK >> RESERVED_BITS:
         inside.reason = CONTROL_FRAME
     else:
-        ask_policy(bridge, bridge.box[port.params.bridge], came)
+        ask_rules(bridge, bridge.box[port.params.bridge], came)
 
 
 @kernel
@@ -186,9 +189,10 @@ def decide_hop(bridge, servers, number):
         return
     look_inside(bridge, number)
     hop.logical_port, hop.reason, hop.policer = inside.logical_port, inside.reason, inside.policer
-    if hop.reason != NO_REASON and hop.reason not in (CONTROL_FRAME, ACL_DENIED):
+    if hop.reason in NOT_LEARNED or carries(bridge.unlearned[port.params.bridge], inside.vlan):
         return
-    hop.source = address_of(bridge, port.params.bridge, inside.header.source, inside.vlan)
+    if came.port < OWN_PORTS:
+        hop.source = address_of(bridge, port.params.bridge, inside.header.source, inside.vlan)
     if hop.reason != NO_REASON or is_group(inside.header.destination):
         return
     hop.target = address_of(bridge, port.params.bridge, inside.header.destination, inside.vlan)
@@ -337,13 +341,13 @@ def fill_way(bridge, servers, number, way):
     port = bridge.port[logical.params.port]
     if port.params.is_of_extender:
         way.delta_bytes = 0
-        way.template = beyond(bridge, servers, logical.params.port, number, came.octets, came.n_bytes)
+        way.template = beyond(bridge, servers, logical.params.port, came.sender, came.target, came.octets, came.n_bytes)
         return
     if bridge.inside.hop != number:
         look_inside(bridge, number)
     n_bytes = build(bridge, way, port)
     way.delta_bytes = n_bytes - came.n_bytes
-    way.template = beyond(bridge, servers, logical.params.port, number, bridge.made, n_bytes)
+    way.template = beyond(bridge, servers, logical.params.port, came.sender, came.target, bridge.made, n_bytes)
 
 
 @kernel
@@ -365,7 +369,7 @@ def build(bridge, way, port):
         wire_vlan = bridge.logical_port[member].params.wire_vlan
         vid = wire_vlan if wire_vlan != 0 else inside.vlan
         at = write_number(made, at, 2, TYPE_C_TAG)
-        at = write_number(made, at, 2, inside.pcp << 13 | inside.dei << 12 | vid)
+        at = write_number(made, at, 2, inside.priority << 13 | inside.dei << 12 | vid)
     at = write_number(made, at, 2, inside.header.ethertype)
     for i in range(TAG_OFFSET + inside.header.n_tag_bytes + TYPE_BYTES, came.n_bytes):  # what follows the type
         made[at] = came.octets[i]
@@ -382,5 +386,5 @@ def write_outer(bridge, port, interface, is_list, at):
     if own.params.port == port.params.root and own.params.interface != NOBODY:
         sender = own.params.interface
     at = write_number(bridge.made, at, 2, OUTER_TYPES[kind])
-    word = tag_for(kind, interface, is_list, sender, inside.pcp, inside.dei)
+    word = tag_for(kind, interface, is_list, sender, inside.priority, inside.dei)
     return write_number(bridge.made, at, OUTER_BYTES[kind] - 2, word)

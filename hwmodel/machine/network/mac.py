@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import NEVER, ints, record
+from hwmodel.forwarding.header_store import UNKNOWN
 from hwmodel.machine.counts.histogram import bucket, change, observe
 from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.frames import FIFO, FRAME, LINE_CAP
@@ -76,7 +77,9 @@ def take_sent(nic, number, now_fs):
     copy = fifo.ring[fifo.head & fifo.mask]
     if mac.params.is_tapped:
         journey = nic.ledger.journeys.slot[copy.journey]
-        note_passing(nic.ledger, now_fs, number, 1, copy.copy_kind, copy.n_bytes, journey.template, journey.index)
+        note_passing(
+            nic.ledger, now_fs, number, 1, copy.copy_kind, copy.n_bytes, journey.template, journey.index, UNKNOWN
+        )
     fifo.head += 1
     mac.is_sending = 0
     mac.counts.tx_bytes += padded_bytes(copy.n_bytes)
@@ -162,5 +165,7 @@ def take_from_line(nic, number):
         return frame
     mac.counts.rx_bytes += padded_bytes(frame.n_bytes)
     if mac.params.is_tapped:
-        note_passing(nic.ledger, frame.ready_fs, number, 0, frame.template, frame.n_bytes, frame.template, frame.index)
+        note_passing(
+            nic.ledger, frame.ready_fs, number, 0, frame.template, frame.n_bytes, frame.template, frame.index, UNKNOWN
+        )
     return frame

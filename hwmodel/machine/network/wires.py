@@ -52,10 +52,11 @@ def wire_time_fs(port, n_bytes):
 
 
 @kernel
-def note_passing(ledger, at_fs, port_number, is_sent, header, n_bytes, template, index):
+def note_passing(ledger, at_fs, port_number, is_sent, header, n_bytes, template, index, mirrored):
     """Log a frame whose last byte passes a port; one that comes in is logged some time ahead.
 
-    `header`: the number by which its bytes are known there; `template`, `index`: what its sender sent.
+    `header`: the number by which its bytes are known there; `template`, `index`: what its sender sent. `mirrored`: the
+    number of a copy among those of its mirror at a bridge, `UNKNOWN` of any other frame.
     """
     log = ledger.tap_log
     if log.n == len(log.entry) and not lengthened(log.entry):
@@ -69,6 +70,7 @@ def note_passing(ledger, at_fs, port_number, is_sent, header, n_bytes, template,
     entry.n_bytes = n_bytes
     entry.port = port_number
     entry.is_sent = is_sent
+    entry.mirrored = mirrored
     log.n += 1
     if log.n > LOG_CAP - LOG_RESERVE:
         ledger.is_stopping = LOG_FULL

@@ -15,6 +15,7 @@ from hwmodel.forwarding.decide import NO_POLICER, decide, limit
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import (
     ANY_LENGTH,
+    MIRRORED_BY_BRIDGE,
     NEVER_DECIDED,
     TO_ALL,
     TO_GROUP,
@@ -402,8 +403,8 @@ def make_copy_kind(nic, switch, number, of_set, port):
     kind.port, kind.function = port, switch.function[port]
     kind.delta_bytes = n_bytes - arrival.n_bytes
     kind.queue_hash = arrival.ingress
-    kind.is_mirrored = 1 if of_set != FORWARDED else 0
-    if of_set == FORWARDED and not (port == UPLINK and switch.has_peer):
+    kind.is_mirrored = 1 if of_set != FORWARDED or arrival.target == MIRRORED_BY_BRIDGE else 0
+    if kind.is_mirrored == 0 and not (port == UPLINK and switch.has_peer):
         kind.flow = flow_of(nic.ledger, arrival.sender, switch.station[port])
         is_counted = is_onward(switch, arrival) and not is_for_group(arrival)
         if switch.tables.learns and switch.station[port] != arrival.target:  # a flood has brought it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,19 @@ import numpy.typing as npt
 
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.bridge_ports import LogicalPort, PhysicalPort
+from hwmodel.config.system import NamedBridge
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge_state import CONTROL_FRAME_SENT
 from hwmodel.resources import RATE_LIMIT
 from hwmodel.results import Bottleneck, Suspect, bottleneck_text
 from hwmodel.results.bottleneck import LOSS, MATTERS
-from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
+from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult, PortSamples
 from hwmodel.simulation.figures.counts import area_of
 from hwmodel.simulation.figures.flow_control_use import bridge_pauses
 from hwmodel.simulation.figures.latency_summary import named_drops
 from hwmodel.simulation.figures.measurement import sending_until_fs
 from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.figures.virtual_switch_use import SAMPLED, estimates
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S, format_rate_bps
 
 QUEUE_FULL, RATE_LIMITED = DropReason.QUEUE_FULL.value, DropReason.RATE_LIMITED.value
@@ -128,6 +131,7 @@ def bridge_results(
     """Put together what the run so far says of each bridge; `found`: the results of all ports."""
     owners = {port.bridge: port.owner for port in ports}
     results = []
+    samplers = count()
     for number, owner in sorted(owners.items()):
         own = [at for at, port in enumerate(ports) if port.bridge == number]
         boxes = record["box"]["counts"][sorted({ports[at].box for at in own})]
@@ -148,9 +152,17 @@ def bridge_results(
                 aged=int(box.counts.aged) + n_gone,
                 not_learned=int(box.counts.not_learned),
                 ports=tuple(found[at] for at in own),
+                samples=tuple(_samples_of(record, owner, samplers)),
             )
         )
     return tuple(results)
+
+
+def _samples_of(record: Any, owner: NamedBridge, numbers: Iterator[int]) -> Iterator[PortSamples]:
+    for own, number in zip(owner.settings.samples, numbers, strict=False):
+        row = record.sampler[number]
+        told = estimates(own.one_in, {name: int(row[name]) for name in SAMPLED})
+        yield PortSamples(name=own.source, one_in=own.one_in, **told)
 
 
 def _gone(record: Any, number: int, now_fs: int) -> int:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS
 from hwmodel.machine.tlp_kinds import OF_KIND
 from hwmodel.rules.figures import BIT_RATE, EACH, FRAME_RATE, FUNCTION, PORTS, TIME, Figure, Path, rows_of
-from hwmodel.simulation.figures.counts import PLACES, SERVER_COUNTS
+from hwmodel.simulation.figures.counts import PLACES
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import FS_PER_NS
 
-OF_FUNCTION = ("ledger", "function")  # how the path of a function's counter begins
 # The counters of functions that marks copy: those of rates with intervals.
 OF_FUNCTIONS = tuple(
     dict.fromkeys(str(part.path[-1]) for row in rows_of("vms").values() if row.interval for part in row.parts)
@@ -33,31 +30,16 @@ def amount_of(row: Figure, counts: Any, functions: Mapping[str, Any], overhead: 
 
 
 def _words(path: Path, counts: Any, functions: Mapping[str, Any]) -> Any:
-    name, steps = _steps_of(path)
-    found = (functions if path[:2] == OF_FUNCTION else counts)[name]
-    for step in steps:
-        found = found[step] if isinstance(step, str) else found[..., step].sum(axis=-1)
-    return found
-
-
-@cache  # a run asks for each of some hundred paths several times
-def _steps_of(path: Path) -> tuple[str, tuple[Any, ...]]:
-    """Return the field of counters that a path begins at, and how it goes on: by fields' names, by sums of entries."""
-    steps = tuple(step for step in path if step is not PORTS)
-    if steps[:2] == OF_FUNCTION:
-        kind, name, rest = FUNCTION_COUNTS, str(steps[3]), steps[4:]
+    if path[:2] == ("ledger", "function"):
+        found, rest = functions[str(path[3])], path[4:]
     else:
+        steps = tuple(step for step in path if step is not PORTS)
         name = next(name for name, place in PLACES.items() if steps[: len(place)] == place)
-        kind, rest = SERVER_COUNTS, steps[len(PLACES[name]) :]
-    found: list[Any] = []
-    kind = kind[name].base
+        found, rest = counts[name], steps[len(PLACES[name]) :]
     for before, step in zip((None, *rest), rest, strict=False):
-        if isinstance(step, str) and kind.names is not None:
-            found.append(step)
-            kind = kind[step].base
-        else:
-            found.append(_numbers(before, step))
-    return name, tuple(found)
+        is_field = isinstance(step, str) and found.dtype.names is not None
+        found = found[step] if is_field else found[..., _numbers(before, step)].sum(axis=-1)
+    return found
 
 
 def _numbers(counted: Any, step: Any) -> Any:

@@ -19,7 +19,7 @@ from hwmodel.config.names import UPLINK
 from hwmodel.config.port_security import PortSecurity
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.streams import Sizes
-from hwmodel.config.switch import BridgingRule
+from hwmodel.config.switch import AclEntry
 from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
@@ -371,8 +371,8 @@ def _short_bursts(config: Config, result: Result) -> Iterator[str]:
             yield words.short_burst(name, entry.burst_bytes, too_long)
 
 
-def _policers(config: Config) -> Iterator[tuple[str, BridgingRule]]:
-    lists: list[tuple[str, Sequence[BridgingRule]]] = [
+def _policers(config: Config) -> Iterator[tuple[str, AclEntry]]:
+    lists: list[tuple[str, Sequence[AclEntry]]] = [
         (f"{bridge.key}.policy", bridge.settings.policy) for bridge in bridges_of(config)
     ]
     lists += [(f"{server.prefix}switch.acl", server.config.switch.acl) for server in servers_of(config)]

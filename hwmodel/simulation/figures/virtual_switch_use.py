@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,9 @@ def marked_frames(config: Config, book: FlowBook, span: Span) -> MarkedFrames | 
     return MarkedFrames(threshold_bytes=own.ecn_threshold_bytes, receivers=tuple(found))
 
 
+SAMPLED = ("frames", "n_bytes", "samples", "sampled_bytes", "sampled_squares")
+
+
 def sampled_flows(config: Config, book: FlowBook, span: Span) -> SampledFlows | None:
     """Return the estimates for each flow from the window's samples; None without sampling.
 
@@ -73,17 +77,18 @@ def sampled_flows(config: Config, book: FlowBook, span: Span) -> SampledFlows | 
     for row in np.flatnonzero(counted["frames"]):
         one = {name: int(grown[row]) for name, grown in counted.items()}
         from_, to = flows[row - 1] if row else (None, None)
-        found.append(
-            SampledFlow(
-                from_=from_,
-                to=to,
-                frames=one["frames"],
-                bytes=one["n_bytes"],
-                samples=one["samples"],
-                estimated_frames=float(n * one["samples"]),
-                estimated_bytes=float(n * one["sampled_bytes"]),
-                frames_error=math.sqrt(n * (n - 1) * one["samples"]),
-                bytes_error=math.sqrt(n * (n - 1) * one["sampled_squares"]),
-            )
-        )
+        found.append(SampledFlow(from_=from_, to=to, **estimates(n, one)))
     return SampledFlows(one_in=n, flows=tuple(found))
+
+
+def estimates(n: int, counted: Mapping[str, int]) -> dict[str, Any]:
+    """Return what one in `n` frames, as counted (`SAMPLED`), tells of all of them, beside what they were."""
+    return {
+        "frames": counted["frames"],
+        "bytes": counted["n_bytes"],
+        "samples": counted["samples"],
+        "estimated_frames": float(n * counted["samples"]),
+        "estimated_bytes": float(n * counted["sampled_bytes"]),
+        "frames_error": math.sqrt(n * (n - 1) * counted["samples"]),
+        "bytes_error": math.sqrt(n * (n - 1) * counted["sampled_squares"]),
+    }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any, get_args
 
-from hwmodel.config.guards import GUARDS
+from hwmodel.config.guards import GUARDS, Guard
 from hwmodel.config.lookup import Network, own_ips
-from hwmodel.config.switch import AclEntry, BridgingRule, GuardName, Port, Switch
+from hwmodel.config.switch import AclEntry, GuardName, Port, Switch
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.packet import ARP, IPV4, IPV6
 from hwmodel.forwarding.tables import ACL_DENY, ACL_PERMIT, ACL_POLICE, ACL_PRIORITY, ANY, OWN
@@ -24,29 +24,46 @@ GUARD_REASONS = {word: DropReason[f"{word.upper()}_GUARD"] for word in get_args(
 WORD_BITS, ADDRESS_BITS = 32, 128
 
 
-def fill_access_lists(tables: Record, switch: Switch, number_of: Mapping[str, int], first_policer: int) -> None:
-    """Enter the rules of each guard that some station uses, one list after another, then the access list.
+def fill_access_lists(
+    record: Record, guards: Collection[Guard], acl: Sequence[AclEntry], number_of: Mapping[str, int], first_policer: int
+) -> None:
+    """Append the rules of some guards, one list after another, then an access list, to an adapter's tables or a bridge.
 
-    `number_of`: port numbers by port name.
+    `number_of`: the numbers of what entries call `port`. `first_policer`: of the list's first token bucket.
     """
     number_of = {**number_of, "all": ANY}
-    in_use = reduce(or_, map(guards_of, switch.ports), 0)
     for at, guard in enumerate(GUARDS):
-        if in_use >> at & 1:
-            for record in _fill_list(tables, guard.entries, number_of, GUARD_REASONS[guard.word]):
-                record.guard = 1 << at
+        if guard in guards:
+            for entry in _fill_list(record, guard.entries, number_of, GUARD_REASONS[guard.word]):
+                entry.guard = 1 << at
     policer = first_policer
-    for entry, record in zip(switch.acl, _fill_list(tables, switch.acl, number_of, DropReason.ACL_DENY), strict=True):
-        if entry.action == "police":
-            record.policer = policer
+    for one, entry in zip(acl, _fill_list(record, acl, number_of, DropReason.ACL_DENY), strict=True):
+        if one.action == "police":
+            entry.policer = policer
             policer += 1
+
+
+def bits_of(are_set: Iterable[bool]) -> int:
+    """Return a number with the bits that are set, the first in the lowest place."""
+    return sum(is_set << at for at, is_set in enumerate(are_set))
 
 
 def fill_own_ips(tables: Record, switch: Switch) -> None:
     """Enter the stations' addresses of IP, those of one behind those of another."""
     own = [prefix for port in switch.ports for prefix in own_ips(port)]
-    for record, prefix in zip(tables.own_ip[: len(own)], own, strict=True):
+    fill_ips(tables.own_ip, own)
+
+
+def fill_ips(records: Any, prefixes: Sequence[Network]) -> None:
+    """Enter addresses of IP into the first of some records."""
+    for record, prefix in zip(records[: len(prefixes)], prefixes, strict=True):
         _fill_prefix(record, prefix)
+
+
+def guards_in_use(switch: Switch) -> list[Guard]:
+    """Return the guards that check some station."""
+    in_use = reduce(or_, map(guards_of, switch.ports), 0)
+    return [guard for at, guard in enumerate(GUARDS) if in_use >> at & 1]
 
 
 def guards_of(port: Port) -> int:
@@ -70,22 +87,16 @@ def _fill_list(
 
 def _fill_entry(tables: Record, at: int, entry: AclEntry, number_of: Mapping[str, int]) -> None:
     record = tables.acl[at]
-    record.port = number_of[entry.port]
-    fill_bridging_rule(record, entry)
-    record.rule = ANY
+    record.port, record.rule = number_of[entry.port], ANY
+    for name in ("source", "destination", "vlan", "ethertype"):
+        value = getattr(entry, name)
+        record[name] = ANY if value is None else value
+    record.action, record.priority = ACL_ACTIONS[entry.action], entry.priority or 0
     if entry.asked_packets:
         # The EtherType is matched on the parsed packet, not on the header, so that a frame whose packet cannot be
         # parsed does not evade the rule.
         record.rule, record.ethertype, tables.reads_packets = at, ANY, 1
         _fill_rule(tables.packet_rule[at], entry)
-
-
-def fill_bridging_rule(record: Record, entry: BridgingRule) -> None:
-    """Set what an entry of an access list or of a bridge's policy asks of a header, and what it does with the frame."""
-    for name in ("source", "destination", "vlan", "ethertype"):
-        value = getattr(entry, name)
-        record[name] = ANY if value is None else value
-    record.action, record.priority = ACL_ACTIONS[entry.action], entry.priority or 0
 
 
 def _fill_rule(rule: Record, entry: AclEntry) -> None:

@@ -5,27 +5,30 @@ It includes the tables that bridges and extenders forward by: ports and VLANs, p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import queue_bytes
+from hwmodel.config import queue_bytes, vms_of
 from hwmodel.config.bridge import OUTSIDE, Bridge, Extender, PolicyEntry
-from hwmodel.config.bridge_ports import LogicalPort, PhysicalPort
+from hwmodel.config.bridge_ports import ALL_VLANS, LogicalPort, PhysicalPort
+from hwmodel.config.guards import GUARDS
+from hwmodel.config.lookup import Network, own_ips
+from hwmodel.config.made_up import Connections
 from hwmodel.config.topology import Place, Topology
 from hwmodel.errors import InputError
-from hwmodel.forwarding.tables import ANY, VIDS
 from hwmodel.machine.network.bridge import HEADER_BYTES
-from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, NOBODY
+from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, NOBODY, OWN_LOGICAL_PORTS, OWN_PORTS
 from hwmodel.machine.network.places import announce, enter_homes
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
-from hwmodel.simulation.fill.access_lists import fill_bridging_rule
+from hwmodel.simulation.fill.access_lists import bits_of, fill_access_lists, fill_ips
+from hwmodel.simulation.fill.bridge_mirrors import bits_of_vlans, fill_mirrors
 from hwmodel.simulation.fill.flow_control import fill_bridge_flow_control
 from hwmodel.simulation.fill.nic_state import Nic
 from hwmodel.simulation.fill.switch_tables import fill_bucket
@@ -35,14 +38,13 @@ from hwmodel.workload.traffic import Workload
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
 LONGEST_BURST_FS = NEVER // 2  # longer than any run
-MOST_SETS = 256  # of VLANs, whose bits are remembered
 
 
 def fill_bridges(array: np.ndarray, topology: Topology) -> None:
     """Set up all bridges, without any frame in them, in a fresh record given as an array of one."""
     record, bridges, ports = array[0], topology.bridges, topology.ports
     record.clock.next_at[:] = NEVER
-    record.first_free = NOBODY
+    record.first_free = record.watched.first = record.watched.last = NOBODY
     record.params.n_ports, record.params.n_logical_ports = len(ports), topology.n_logical_ports
     record.params.n_outer_ports = sum(port.joined is None for port in ports)
     boxes: list[Bridge | Extender] = [*bridges, *(one for bridge in bridges for one in bridge.extenders.values())]
@@ -169,7 +171,20 @@ def fill_tables(bridges: npt.NDArray[Any], topology: Topology) -> None:
             box.uplink = port.number
             below = (one.number for one in topology.ports if one.is_of_extender and one.below and one.box == port.box)
             box.first_port, box.n_ports = lists.add(below)
-    _fill_policies(record, topology)
+    _fill_rules(record, topology)
+    for at in range(len(topology.bridges)):
+        _fill_own_port(record, at, lists)
+    fill_mirrors(record, topology)
+
+
+def _fill_own_port(record: BridgeRecord, at: int, lists: _Lists) -> None:
+    """Set up the port by which what a bridge makes itself comes in, in any VLAN."""
+    number, logical = OWN_PORTS + at, OWN_LOGICAL_PORTS + at
+    port = record.port[number].params
+    port.root, port.bridge, port.box, port.joined, port.server = number, at, at, NOBODY, NOBODY
+    port.first_logical, port.n_logical = lists.add([logical])
+    record.logical_port[logical].params.port, record.logical_port[logical].params.interface = number, NOBODY
+    record.vlans[logical].members[:] = bits_of_vlans(ALL_VLANS)
 
 
 class _Lists:
@@ -197,14 +212,7 @@ def _fill_logical(record: BridgeRecord, logical: LogicalPort) -> None:
         entry.wire_vlan, entry.inner_vlan = logical.wire_vlan, next(iter(logical.vlans))
     entry.server, entry.adapter_port, entry.station = logical.server or 0, logical.adapter_port, logical.station
     for name, own in (("members", logical.vlans), ("untagged", logical.untagged)):
-        vlans[name] = _bits_of(own if isinstance(own, range) else tuple(own))
-
-
-@lru_cache(MOST_SETS)
-def _bits_of(vlans: Collection[int]) -> Any:
-    is_in = np.zeros(VIDS, bool)
-    is_in[list(vlans)] = True
-    return np.packbits(is_in, bitorder="little").view("<u4").astype(np.int64)
+        vlans[name] = bits_of_vlans(own if isinstance(own, range) else tuple(own))
 
 
 def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lists: _Lists) -> None:
@@ -226,22 +234,43 @@ def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lis
             logical.port, logical.interface = port.number, NOBODY
 
 
-def _fill_policies(record: BridgeRecord, topology: Topology) -> None:
-    """Enter the policies of all bridges, one behind the other."""
-    at = 0
-    for number, bridge in enumerate(topology.bridges):
-        box = record.box[number].params
-        box.first_policy, box.n_policy = at, len(bridge.policy)
-        for entry in bridge.policy:
-            _fill_policy(record.policy[at], entry, topology)
-            at += 1
+def _fill_rules(record: BridgeRecord, topology: Topology) -> None:
+    """Enter the rules of all bridges, one behind the other, and the stations' own addresses if a rule asks for them."""
+    number_of = {**topology.stations, OUTSIDE: 0}
+    n_policers = 0
+    for at, bridge in enumerate(topology.bridges):
+        box = record.box[at].params
+        box.first_acl = record.rules.n_acl_entries
+        in_use = {word for controls in bridge.controls.values() for word in controls.guards}
+        guards = [guard for guard in GUARDS if guard.word in in_use]
+        fill_access_lists(record.rules, guards, bridge.policy, number_of, n_policers)
+        box.n_acl = record.rules.n_acl_entries - box.first_acl
+        n_policers += sum(entry.action == "police" for entry in bridge.policy)
+    for port, _ in topology.to_adapters:
+        for logical in port.logical:
+            words = topology.controls_of(port, logical).guards
+            record.logical_port[logical.number].params.guards = bits_of(guard.word in words for guard in GUARDS)
+    if topology.asks_for_own:
+        _fill_stations(record.rules, topology)
 
 
-def _fill_policy(row: Any, entry: PolicyEntry, topology: Topology) -> None:
-    fixed = {"all": ANY, OUTSIDE: 0}
-    row.port = fixed[entry.port] if entry.port in fixed else topology.stations[entry.port]
-    fill_bridging_rule(row, entry)
-    row.policer = next((i for i, each in enumerate(topology.policers) if each is entry), NOBODY)
+def _fill_stations(rules: Any, topology: Topology) -> None:
+    """Enter stations' own addresses; without `ips` that of their made-up frames is theirs."""
+    vms = vms_of(topology.servers)
+    connections = Connections({name: vm.port for name, vm in vms.items()})
+    ips: list[Network] = []
+    macs: list[int] = []
+    for name, vm in vms.items():
+        station, own = rules.station[topology.stations[name]], own_ips(vm.port)
+        if vm.port.ips is None:
+            own = (IPv4Network(connections.between(name, OUTSIDE)[0]),)
+        station.guards = bits_of(not (guard.spares_trusted and vm.port.trusted) for guard in GUARDS)
+        station.first_ip, station.n_ips = len(ips), len(own)
+        station.first_mac, station.n_macs = len(macs), len(vm.port.macs)
+        ips += own
+        macs += vm.port.macs
+    fill_ips(rules.own_ip, ips)
+    rules.own_mac[: len(macs)] = macs
 
 
 def enter_places(bridges: npt.NDArray[Any], topology: Topology) -> npt.NDArray[np.int64]:

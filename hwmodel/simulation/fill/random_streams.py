@@ -15,6 +15,7 @@ HOSTS = 1 << 20  # of the hosts, plus the host's number; the first host has stre
 FLOW_CACHE = 1 << 21  # which connection a frame of a virtual switch is of; plus two for each server before its own
 FLOW_SAMPLES = FLOW_CACHE + 1  # which frames a virtual switch samples; plus two for each server before its own
 STREAMS_A_SWITCH = 2
+BRIDGE_SAMPLES = 1 << 22  # which frames the first sampler of bridges samples; then those of the others
 DMA_TRANSFERS = 1 << 24  # of `hwmodel dma`
 CLOCKS = 1 << 40  # one for each thing that `clocks.drawn` is asked for
 

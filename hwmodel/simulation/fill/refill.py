@@ -43,7 +43,7 @@ from hwmodel.machine.time.commands import (
     WIRE_STATE,
 )
 from hwmodel.simulation.fill import switch_tables
-from hwmodel.simulation.fill.access_lists import fill_access_lists
+from hwmodel.simulation.fill.access_lists import fill_access_lists, guards_in_use
 from hwmodel.simulation.fill.arbitration import fill_arbiter
 from hwmodel.simulation.fill.bridge_state import fill_outside
 from hwmodel.simulation.fill.clocks import (
@@ -111,7 +111,7 @@ def _fill_rules(nic: Nic, to: OfServer) -> None:
     config, n_buckets = to.server.config, 0
     for at, name in enumerate(config.switched_ports):
         own, tables = config.switch.at_port(name), nic.port[at].switch.tables
-        fill_access_lists(tables, own, switch_tables.port_numbers(own), n_buckets)
+        fill_access_lists(tables, guards_in_use(own), own.acl, switch_tables.port_numbers(own), n_buckets)
         switch_tables.fill_mirrors(tables, own)
         for bucket in switch_tables.build_buckets(own):
             nic.traffic.policer[n_buckets] = bucket
@@ -243,7 +243,9 @@ def _layout(region: Region, record: np.dtype[Any]) -> tuple[Ints, int, int, Ints
 
 
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
-OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan", "pvlan")
+OF_LOGICAL_PORT = (
+    "is_hairpin", "native_vlan", "wire_vlan", "inner_vlan", "guards", "watched_in", "watched_out", "pvlan",
+)  # fmt: skip
 _TABLES = ("port", "switch", "tables")
 RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "n_mirrors", "mirror")
 IPS = ("own_ip",)
@@ -311,12 +313,15 @@ HOME = Region(("home",), (), TABLE)
 OF_BRIDGE = (
     Region(("box", "params"), ("latency_fs",), LATENCY),
     Region(("box", "params"), ("ageing_fs",), AGEING),
-    Region(("box", "params"), ("first_policy", "n_policy", "way_out"), TABLE),
+    Region(("box", "params"), ("first_acl", "n_acl", "way_out"), TABLE),
     Region(("port", "params"), WIRE_RATE, in_use="n_ports"),
     Region(("port", "params"), ("most_addresses", "shuts"), SECURITY, "n_ports"),
     Region(("logical_port", "params"), OF_LOGICAL_PORT, TABLE, "n_logical_ports"),
     Region(("vlans",), (), TABLE, "n_logical_ports"),
-    Region(("policy",), (), TABLE),
+    Region(("rules",), (), TABLE),
+    Region(("params",), ("n_mirrors",), TABLE),
+    Region(("mirror", "params"), (), TABLE),
+    Region(("unlearned",), (), TABLE),
     HOME,
     Region(("policer", "params"), (), POLICER),
 )

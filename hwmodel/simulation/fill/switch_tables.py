@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from hwmodel.config.lookup import GROUP, IN_VLAN, LIST, STATION, looked_up, own_ips
 from hwmodel.config.steering import EthertypeFilter
-from hwmodel.config.switch import BridgingRule, Mirror, Port, Switch
+from hwmodel.config.switch import AclEntry, Mirror, Port, Switch
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG
 from hwmodel.forwarding.parse import NO_TAGS
 from hwmodel.forwarding.police import POLICER
@@ -49,7 +49,7 @@ from hwmodel.forwarding.tables import (
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.private_vlan import reached_by
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
-from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_own_ips, guards_of
+from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_own_ips, guards_in_use, guards_of
 
 Record = Any  # one element of a numpy record array: its fields are attributes
 
@@ -124,7 +124,7 @@ def fill_tables(
     _fill_channels(array[0], switch)
     fill_vlans(array, switch)
     fill_lookup(array, switch)
-    fill_access_lists(array[0], switch, port_numbers(switch), first_policer)
+    fill_access_lists(array[0], guards_in_use(switch), switch.acl, port_numbers(switch), first_policer)
     fill_mirrors(array[0], switch)
     _fill_type_filters(array[0], switch, type_filters)
 
@@ -148,7 +148,7 @@ def build_buckets(switch: Switch) -> npt.NDArray[Any]:
     return array
 
 
-def fill_bucket(bucket: Record, entry: BridgingRule) -> None:
+def fill_bucket(bucket: Record, entry: AclEntry) -> None:
     """Set the rate of a fresh POLICER from a police entry of an adapter or a bridge, and fill its token bucket."""
     assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
     params = bucket.params

@@ -30,6 +30,7 @@ from hwmodel.simulation.fill.adapter_headers import (
     make_room,
     numbers_at,
 )
+from hwmodel.simulation.fill.bridge_mirrors import fill_samplers
 from hwmodel.simulation.fill.bridge_state import (
     check_addresses,
     enter_places,
@@ -163,10 +164,11 @@ def build_bridges(
     """
     named, parts = bridges_of(config), servers_of(config)
     settings, ports = [bridge.settings for bridge in named], ports_of(named, parts)
-    topology = Topology(settings, ports, [part.config for part in parts], stations)
+    topology = Topology(settings, ports, parts, stations)
     bridges = zeros(1, BRIDGE)
     fill_bridges(bridges, topology)
     _fill_box_clocks(bridges[0], config, ports, seed)
+    fill_samplers(bridges[0], topology, seed)
     fill_crossings(bridges[0], least_bytes)
     return bridges, topology, enter_places(bridges, topology)
 

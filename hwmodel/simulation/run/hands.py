@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,7 @@ from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.watches import AS_IT_BECOMES, N_SAID, ONCE, TERM_WORDS
 from hwmodel.machine.counts.heard import ANY_VALUE, OUTSIDE
+from hwmodel.machine.network.bridge_state import OWN_PORTS
 from hwmodel.machine.time.commands import GIVEN, LISTENING
 from hwmodel.rules.driver_jobs import AGENTS_FROM, JobStep
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -32,9 +34,12 @@ from hwmodel.rules.figures import Watched
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import Asked, Change, Job, Watch
 from hwmodel.simulation.run.machine import BRIDGES, CameTrue, Machine
+from hwmodel.simulation.run.sampled import SampledFrames
 from hwmodel.wire.ethernet import ADDRESS_BYTES, format_mac
+from hwmodel.wire.samples import Counters, Sample
 from hwmodel.wire.tags import RuntFrameError, parse_header
 from hwmodel.workload.delivered import PAYLOADS
+from hwmodel.workload.traffic import Workload
 
 SetKeys = Callable[[int, Setting, Change], Change]
 NO_RECORD = -1  # as a frame's number in a capture; those below it are of the words that frames of agents carry
@@ -46,7 +51,7 @@ Header = tuple[str, str, int | None, int | None, int | None]
 class Hands:
     """Reach a machine for agents (`agents.live.Machine`); `set_keys`: makes a change of a setting at an instant.
 
-    `templates`: of the frames that agents may send.
+    `templates`: of the frames that agents may send. `workload`: what the machine began with.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Hands:
         config: Config,
         set_keys: SetKeys,
         templates: Mapping[OwnFrame, int] = MappingProxyType({}),
+        workload: Workload | None = None,
     ) -> None:
         self._machine, self._config, self._set_keys = machine, config, set_keys
         self._servers = servers_of(config)
@@ -70,6 +76,8 @@ class Hands:
         self._headers: dict[tuple[int, int], tuple[str, Header]] = {}
         self._bridges = {bridge.name: bridge for bridge in bridges_of(config)}
         self._ports = {port.wire: port.number for port in machine.ports}
+        self._ports |= {name: OWN_PORTS + at for at, name in enumerate(self._bridges)}
+        self._workload = workload
         self._at_bridges: dict[int, list[tuple[int, HeardFrame]]] = {}  # who listens at each port
 
     def read(self, server: str | None, of: str, figure: str) -> int:
@@ -120,6 +128,15 @@ class Hands:
             said.append(message)
         of, n_bytes = self._ports.get(frame.sender, frame.sender), frame.length_with(message)
         self._ask(at_fs, Asked(of, GIVEN, (self._templates[frame], n_bytes, index)))
+
+    @cached_property
+    def _samples(self) -> SampledFrames:
+        assert self._workload is not None
+        return SampledFrames(self._machine, self._workload)
+
+    def sampled(self, number: int, now_fs: int) -> tuple[Sequence[Sample], Counters]:
+        """Return what a bridge's sampler has sampled up to now and since it was asked, and its port's counters."""
+        return self._samples.of(number, now_fs)
 
     def _ask(self, at_fs: int, *asked: Asked) -> None:
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, asked=asked))

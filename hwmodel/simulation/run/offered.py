@@ -113,13 +113,14 @@ class Offered:
 
 
 def _looks_behind(key: str, value: object) -> bool:
-    """Tell whether a switch looks behind the EtherType once a key has a value."""
+    """Tell whether a switch or a bridge looks behind the EtherType once a key has a value."""
     own = key.rpartition(".set.")[2]
-    if own.startswith("switch.ports."):
-        return bool(value) and own.endswith(".guards")
+    if own.endswith(".guards") or (own.startswith("bridge") and ".controls" in own):
+        return bool(value)
     entries = value if isinstance(value, list) else [{own.rpartition(".")[2]: value}]
     names = {name for entry in entries if isinstance(entry, dict) for name in entry}
-    return own.startswith("switch.acl") and not names.isdisjoint(PACKET_KEYS)
+    is_list = own.startswith("switch.acl") or (own.startswith("bridge") and ".policy" in own)
+    return is_list and not names.isdisjoint(PACKET_KEYS)
 
 
 def _in_order(workload: Workload, order: Sequence[int]) -> Workload:

@@ -238,7 +238,7 @@ class LivePlay:
         machine.schedule.enter(0)
         if not self._all_agents:
             return
-        hands = self._hands = Hands(machine, self.scene.first, self._set, self._offered.given)
+        hands = self._hands = Hands(machine, self.scene.first, self._set, self._offered.given, self.workload)
         first = self.scene.first
         names = [*(server.name for server in servers_of(first)), *(bridge.name for bridge in bridges_of(first))]
         names += [OUTSIDE_PLACE] * bool(ends_outside(first))

@@ -118,7 +118,7 @@ class StageRecorder:
         self._boundaries: list[int] = []
         self._stages: list[StageResult] = []
         self._group: _Open | None = None  # the stage that began with a group's first change, if another change came
-        self._last_fs = run.start.now_fs
+        self._last_fs, self._next_mark_fs = run.start.now_fs, NEVER
         system = run.ends[0] if run.ends else None
         self._begin(_Moment(run.start.now_fs, run.start, system, self._rx_in_use()), run.measured)
 
@@ -183,6 +183,8 @@ class StageRecorder:
         at_fs = self._read()
         if at_fs - 1 + self._behind_fs == now_fs:
             self._change(at_fs)
+        elif now_fs == self._next_mark_fs and self._n_within(self._open.begin.at_fs, now_fs - self._behind_fs):
+            self._next_mark_fs = NEVER  # a stage with changes within has no intervals
         elif now_fs == self._next_mark_fs:
             marks = self._open.marks
             marks.add()
@@ -207,7 +209,7 @@ class StageRecorder:
         self._open, self._last_fs = _Open(moment, measured, marks), moment.at_fs
         may_change = self._run.is_watched or self._read() < NEVER or bool(self._stages)
         self._slice_fs = self._first_slice_fs
-        self._next_mark_fs = moment.whole.now_fs + self._slice_fs if may_change else NEVER
+        self._next_mark_fs: int = moment.whole.now_fs + self._slice_fs if may_change else NEVER
 
     def _close(self, stage: _Open, end: _Moment, until_fs: int) -> None:
         """End a stage: make its figures; `until_fs`: changes from then on are not of it."""

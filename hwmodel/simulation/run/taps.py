@@ -135,7 +135,8 @@ class Taps:
             frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes, self._sent_header_bytes[templates]),
             record=np.where(is_control, _control_record(entries), records_of(entries["index"])),
             copy_kind=headers + np.where(is_sent, tap.came.most, 0).astype(np.int32),
-            is_sent=entries["is_sent"],
+            is_sent=entries["is_sent"].astype(np.int32),
+            mirrored=entries["mirrored"],
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..simpy_nic.commands import check_parameters, check_stays, other_fields
 from .parameters import BridgeParameters, BridgePort, Setup
 
-OF_BRIDGE = frozenset(("ports", "policy", "latency_fs", "ageing_fs"))
+OF_BRIDGE = frozenset(("ports", "policy", "guards", "latency_fs", "ageing_fs"))
 OF_PORT = frozenset(("rate_bps", "hairpin", "native_vlan", "vlans", "pvlan", "most_addresses", "shuts"))
 
 

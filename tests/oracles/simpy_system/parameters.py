@@ -74,6 +74,8 @@ class BridgeParameters:
     ageing_fs: int | None = None
     announce: bool = False
     extenders: Mapping[str, ExtenderParameters] = field(default_factory=dict)
+    guards: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By the name of a port or of a logical port, which counts in place of its port."""
     flow_control: FlowControl | None = None
     percents: Sequence[int] = (100,)
     """With flow control, of each class."""

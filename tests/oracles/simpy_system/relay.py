@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from .. import packet_oracle
 from ..bucket_oracle import PolicersOracle
 from ..service_level_oracle import Level
 from .layout import Layout
@@ -15,6 +18,8 @@ from .table import LearningTable
 from .tags import C_TAG, DroppedError, Header, parse, tci_tag
 
 FCS_BYTES = 4
+NOBODYS = SimpleNamespace(ips=(), macs=(), trusted=True)
+"""In place of a station outside, which owns no addresses."""
 
 
 class Relayed(NamedTuple):
@@ -45,6 +50,7 @@ class Relay:
         self.table = LearningTable(parameters.table, parameters.ageing_fs)
         self._stands: dict[tuple[int, int], LogicalPort] = {}
         self._policers = PolicersOracle(parameters.policy)
+        self._senders = _stations_of(layout)
         self.flooded = 0
         self.shut: set[int] = set()
         """Ports that their security has shut down."""
@@ -64,6 +70,7 @@ class Relay:
         self.table.change(now_fs, parameters.ageing_fs)
         self._policers.change(now_fs, parameters.policy)
         self._stands.clear()
+        self._senders = _stations_of(layout)
 
     def levels_of(self, number: int) -> dict[int | None, Level]:
         """Return the service levels of a port's S-channels; none where it has one queue."""
@@ -130,6 +137,7 @@ class Relay:
                 self._learn(now_fs, number, vlan, header.source, sender)
             if header.is_reserved:
                 raise DroppedError("CONTROL_FRAME")
+            self._ask_guards(port, sender, station, header)
             priority = self._ask_policy(now_fs, station, vlan, header)
             targets = self._targets(now_fs, sender, vlan, header)
         except DroppedError as dropped:
@@ -137,6 +145,24 @@ class Relay:
         copies = [self._copy(to, sender, vlan, priority, header) for to in targets]
         keys = [None if isinstance(to, GroupList) else to.key for _, to in targets]
         return Relayed(copies, keys=keys, priority=header.priority)
+
+    def _ask_guards(self, port: AttachedPort, sender: LogicalPort, station: str, header: Header) -> None:
+        """Drop what a guard of the logical port refuses its station."""
+        if station not in self._senders:
+            return
+        wire, one = self._senders[station]
+        name = wire.port_name
+        if port.has_interfaces:
+            name = station
+        elif port.mode == "multichannel":
+            name += f".{sender.key}"
+        elif sender.wire_vlan is not None:
+            name += f".vlan{sender.wire_vlan}"
+        words = self._parameters.guards.get(name, self._parameters.guards.get(wire.port_name, ()))
+        said = packet_oracle.says(header.ethertype, header.rest[2:])
+        reason = packet_oracle.guarded(SimpleNamespace(**vars(one), guards=words), said)
+        if reason is not None:
+            raise DroppedError(reason)
 
     def _security(self, number: int) -> BridgePort:
         return self._parameters.ports.get(self.ports[number].name, BridgePort())
@@ -151,9 +177,10 @@ class Relay:
 
     def _ask_policy(self, now_fs: int, station: str, vlan: int, header: Header) -> int:
         """Return the frame's priority, which an entry may have replaced."""
-        policers = 0
+        policers, said = 0, packet_oracle.says(header.ethertype, header.rest[2:])
+        sender = self._senders[station][1] if station in self._senders else NOBODYS
         for entry in self._parameters.policy:
-            if not _matches(entry, station, vlan, header):
+            if not _matches(entry, station, vlan, header, said, sender):
                 policers += entry.action == "police"
                 continue
             if entry.action == "deny":
@@ -248,12 +275,27 @@ def _ports_of(parameters: BridgeParameters, layout: Layout) -> Iterator[tuple[in
             yield layout.uppers[name], BridgePort(extender.rate_bps), name, below
 
 
-def _matches(entry: Any, station: str, vlan: int, header: Header) -> bool:
+def _stations_of(layout: Layout) -> dict[str, tuple[Wire, Any]]:
+    """Return who sends from which wire, and owns what: without `ips` the address of its made-up frames."""
+    pairs = [(wire, one) for wire in layout.to_servers for one in wire.switch.ports]
+    found = {}
+    for number, (wire, one) in enumerate(pairs, 1):
+        ips = getattr(one, "ips", None)
+        ips = [ip_network(ip_address("10.0.0.1") + number)] if ips is None else ips
+        found[wire.server.station(one.name)] = wire, SimpleNamespace(ips=ips, macs=one.macs, trusted=one.trusted)
+    return found
+
+
+def _matches(entry: Any, station: str, vlan: int, header: Header, said: dict[str, object], sender: Any) -> bool:
     seen = {
         "source": header.source,
         "destination": header.destination,
         "vlan": vlan,
-        "ethertype": header.ethertype,
     }
+    behind = packet_oracle.wanted_by(entry)
+    if behind:
+        is_as_asked = packet_oracle.matches(entry.action, behind, entry.ethertype, said, sender)
+    else:
+        is_as_asked = entry.ethertype in (None, header.ethertype)
     is_from = entry.port in ("all", station)
-    return is_from and all(getattr(entry, key) in (None, value) for key, value in seen.items())
+    return is_from and is_as_asked and all(getattr(entry, key) in (None, value) for key, value in seen.items())
