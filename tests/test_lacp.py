@@ -339,7 +339,7 @@ def test_parts_of_a_configuration():
     assert [dict(one.changes) for one in lacp_settings(config)] == [{IDLE_KEY: ["p0", "p1"]}]
     assert "idle" in set_in_run({"agents": {"host": {"lacp": {}}}})
     function = SimpleNamespace(params=SimpleNamespace(first_source=3, n_sources=2))
-    assert source_of_given(function) == 4  # behind the loads of its function
+    assert source_of_given.py_func(function) == 4  # behind the loads of its function
 
 
 @pytest.mark.parametrize(("changes", "said"), [

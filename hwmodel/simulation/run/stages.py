@@ -209,7 +209,7 @@ class StageRecorder:
         self._open, self._last_fs = _Open(moment, measured, marks), moment.at_fs
         may_change = self._run.is_watched or self._read() < NEVER or bool(self._stages)
         self._slice_fs = self._first_slice_fs
-        self._next_mark_fs: int = moment.whole.now_fs + self._slice_fs if may_change else NEVER
+        self._next_mark_fs = moment.whole.now_fs + self._slice_fs if may_change else NEVER
 
     def _close(self, stage: _Open, end: _Moment, until_fs: int) -> None:
         """End a stage: make its figures; `until_fs`: changes from then on are not of it."""
