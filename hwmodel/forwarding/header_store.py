@@ -89,7 +89,7 @@ MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
 ANY_LENGTH = 2**31 - 1  # as the longest frame that passes
 # Of a header and of a rewritten one: the longest that comes has 26 B up to its type, and 72 more of what stands behind
 # it (`rules.packets.MOST_PACKET_BYTES`) where that matters; a copy has 12 B more, and one that is mirrored to a
-# collector another 54 (`wire.remote_mirror.ENCAPSULATION_BYTES`).
+# collector another 54 (`rules.remote_mirror.ENCAPSULATION_BYTES`).
 HEADER_ROOM = 164
 MIRRORED_BY_BRIDGE = -2  # as a header's target, and in place of a journey's Tx ring: copies that are counted apart
 NEVER_DECIDED = 0  # as a template's stamp

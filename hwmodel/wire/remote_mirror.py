@@ -8,25 +8,18 @@ from __future__ import annotations
 import struct
 from ipaddress import IPv4Address
 
-from hwmodel.rules.switch_modes import C_TAG, TYPE_BYTES
-from hwmodel.wire.ethernet import ADDRESS_BYTES, EtherType
+from hwmodel.rules.remote_mirror import IPV4_BYTES, VERSION, VERSION_PLACE
+from hwmodel.rules.switch_modes import C_TAG
+from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.tags import build_header, parse_header, tag_of
 
 GRE, ERSPAN_TYPE = 47, 0x88BE
-IPV4_BYTES, GRE_BYTES, ERSPAN_BYTES = 20, 8, 8
 _HAS_SEQUENCE = 0x1000
 _TTL = 64
 _DONT_FRAGMENT = 0x4000
 _WITHOUT_LENGTH = bytes.fromhex("0800 4500 0000")  # the type, and how an IPv4 header begins whose length is to come
 _OURS = bytes([GRE]) + ERSPAN_TYPE.to_bytes(2, "big")
 MOST_SESSION = 1023
-# Of the ERSPAN header's first word: version 1, which is type II. Its places and its encapsulation's values, below, are
-# shared with the kernel that writes what differs from frame to frame.
-VERSION_PLACE, VLAN_PLACE, PRIORITY_PLACE, TAG_PLACE = 28, 16, 13, 11
-VERSION = 1
-WITHOUT_TAG, TAG_PRESERVED = 0, 3  # En: the frame came without a VLAN tag; it has its tag
-# The longest head: addresses, C-TAG, type, and what follows.
-ENCAPSULATION_BYTES = 2 * ADDRESS_BYTES + C_TAG.n_bytes + TYPE_BYTES + IPV4_BYTES + GRE_BYTES + ERSPAN_BYTES
 
 
 def checksum(header: bytes) -> int:

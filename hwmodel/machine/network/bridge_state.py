@@ -36,7 +36,7 @@ from hwmodel.rules.capacities import (
     MAX_POLICY,
     MAX_STATION_ADDRESSES,
 )
-from hwmodel.wire.remote_mirror import ENCAPSULATION_BYTES
+from hwmodel.rules.remote_mirror import ENCAPSULATION_BYTES
 
 MAX_HOPS = 1 << 20  # headers, each at the logical port by which it comes
 MAX_WAYS = 1 << 23

@@ -17,8 +17,7 @@ from hwmodel.machine.network.bridge_places import append, take_place
 from hwmodel.machine.network.bridge_state import CAME, IN_VLAN, LEFT_BY, NOBODY, TO_PORT
 from hwmodel.machine.network.hops import VLAN_MEMBER, look_inside
 from hwmodel.machine.network.wires import padded_bytes
-from hwmodel.rules.switch_modes import TYPE_BYTES
-from hwmodel.wire.remote_mirror import (
+from hwmodel.rules.remote_mirror import (
     ERSPAN_BYTES,
     PRIORITY_PLACE,
     TAG_PLACE,
@@ -26,6 +25,7 @@ from hwmodel.wire.remote_mirror import (
     VLAN_PLACE,
     WITHOUT_TAG,
 )
+from hwmodel.rules.switch_modes import TYPE_BYTES
 
 NOBODYS = tuple(reason for reason in UNKNOWN_INTERFACE if reason)  # of frames whose outer tag names nobody
 
