@@ -133,6 +133,24 @@ def test_a_standby_takes_over_frames_go_on_and_what_is_asked_or_changed_meanwhil
     assert not result.drops
 
 
+@pytest.mark.parametrize(("fails", "beats"), [(None, 5), ("2s", 1), ("2001ms", 2), ("10ms", 0)])
+def test_a_standby_hears_heartbeats_and_takes_over_where_none_comes(fails: str | None, beats: int) -> None:
+    """One each second, 20 ms on its way; none at the instant at which the active one fails."""
+    keys = supervised({"takeover": "1500ms", **({} if fails is None else {"fails": fails})}, starts={})
+    keys["run"]["duration"] = "5500ms"
+    result = simulate(load_config(keys))
+    assert result.agents["network_manager"].sent == beats
+    taken = [one.at_ns for one in result.agent_actions if one.agent == "standby"]
+    assert taken == ([] if fails is None else [1000e6 * beats + 20e6 + 1500e6 + 10e6] * 2)  # behind its own work
+
+
+def test_lost_heartbeats_are_heartbeats_that_do_not_come() -> None:
+    keys = supervised({"takeover": "1500ms"}, starts={}) | {"management": {"loss": "99.9%"}}
+    result = simulate(load_config(keys))
+    assert result.agents["network_manager"].lost == result.agents["network_manager"].sent == 12
+    assert next(one.at_ns for one in result.agent_actions if one.agent == "standby") == 20e6 + 1500e6 + 10e6
+
+
 def test_without_a_standby_nobody_is_served_any_more() -> None:
     found = simulate(load_config(supervised({"fails": "500ms", "standby": False}))).control
     assert found is not None and found.vms[0].served_ns is None and found.vms[0].lost_frames > 0

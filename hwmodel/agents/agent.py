@@ -104,11 +104,12 @@ class Agent:
     `work_fs`: how long it is busy with each thing. `core`: the function on whose core it then works, for which it
     waits; empty: one of its own. `sets_load`: whether it may set keys of `workload`. `frames`: those that it may send.
     `latency_fs`: what messages to it take at least. `reaches`: whether it sees and sets things of all servers, by
-    connections of its own.
+    connections of its own. `unlisted`: messages that results count, and do not list.
     """
 
     latency_fs = 0
     reaches = False
+    unlisted: frozenset[str] = frozenset()
 
     def __init__(
         self, name: str, server: str = "", *, apart: bool = False, work_fs: int = 0, core: str = "",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwmodel.agents.agenda import BEHIND_FS
-from hwmodel.agents.agent import Agent, Thing, Timer, Turn
+from hwmodel.agents.agent import Agent, Message, Thing, Timer, Turn
 from hwmodel.agents.control_plane import ControlPlane, switch_of
 from hwmodel.agents.control_vdp import ends_of, station_of
 from hwmodel.agents.edge_end import Association
@@ -136,9 +136,11 @@ class Orchestrator(Starter):
 class NetworkManager(Controller):
     """Find the profile of a VM, and have its wire carry the VLANs of that; in way vem a supervisor of modules."""
 
+    unlisted = frozenset({"beat"})
+
     def __init__(self, plane: ControlPlane, name: str, party: Party, poll_fs: int | None) -> None:
         super().__init__(plane, name, party)
-        self.poll_fs, self.is_active = poll_fs, name == NETWORK_MANAGER
+        self.poll_fs, self.is_active, self.n_beats = poll_fs, name == NETWORK_MANAGER, 0
         self.waiting: list[tuple[str, str]] = []  # changes that come while nobody is active
         # VMs that run, with the profile that each was found to have.
         self.known = {name: one.profile for name, one in plane.courses.items() if one.runs}
@@ -150,29 +152,40 @@ class NetworkManager(Controller):
             at.wake(self.poll_fs, ("poll",))
         for change in control.changes:
             at.wake(change.at_fs, ("change", change.profile, change.becomes))
-        fails_fs = control.modules.fails_fs if self.way == "vem" else None
-        if fails_fs is not None:
-            if self.is_active:
-                at.wake(fails_fs, ("fail",))
-            else:
-                every_fs = control.modules.heartbeat_fs
-                last_fs = max(0, -(-fails_fs // every_fs) - 1) * every_fs  # the last heartbeat before that
-                at.wake(last_fs + self.latency_fs + control.modules.takeover_fs, ("take",))
+        if self.way == "vem" and self.is_active:
+            if control.modules.fails_fs is not None:
+                at.wake(control.modules.fails_fs, ("fail",))
+            if control.modules.standby:
+                at.wake(control.modules.heartbeat_fs, ("beat",))
+        elif self.way == "vem":
+            at.wake(self.latency_fs + control.modules.takeover_fs, ("unheard", 0))
 
     def heeds(self, at: Turn, thing: Thing) -> bool:
-        """Wind polls up; hear nothing while it is not active, but keep changes."""
-        if isinstance(thing, Timer) and thing.name[0] == "poll":
-            assert self.poll_fs is not None, "else nothing was wound up"
-            at.wake(self.poll_fs, thing.name)
-        if isinstance(thing, Timer) and thing.name[0] == "fail":
-            self.is_active = False
+        """Wind polls and heartbeats up; hear nothing while it is not active, but heartbeats, and keep changes."""
+        modules = self.plane.control.modules
+        if isinstance(thing, Message) and thing.text == "beat":
+            self.n_beats += 1
+            at.wake(modules.takeover_fs, ("unheard", self.n_beats))
             return False
-        if isinstance(thing, Timer) and thing.name[0] == "change" and not self.is_active:
-            self.waiting.append(thing.name[1:])
-        return (self.is_active and super().heeds(at, thing)) or (isinstance(thing, Timer) and thing.name[0] == "take")
+        match thing.name if isinstance(thing, Timer) else ():
+            case ("poll",):
+                assert self.poll_fs is not None, "else nothing was wound up"
+                at.wake(self.poll_fs, ("poll",))
+            case ("beat",):
+                if self.is_active:
+                    at.send(STANDBY, "beat")
+                    at.wake(modules.heartbeat_fs, ("beat",))
+                return False
+            case ("fail",):
+                self.is_active = False
+            case ("unheard", n_beats):
+                return not self.is_active and n_beats == self.n_beats
+            case ("change", profile, becomes) if not self.is_active:
+                self.waiting.append((profile, becomes))
+        return self.is_active and super().heeds(at, thing)
 
-    def on_take(self, at: Turn, sender: str) -> None:
-        """Take over: what changed since the other failed is done now."""
+    def on_unheard(self, at: Turn, sender: str, n_beats: int) -> None:
+        """Take over, as no heartbeat has come for so long: what changed since the other failed is done now."""
         self.is_active = True
         for host in self.plane.hosts:
             self.tell(at, host, "active", self.name)

@@ -236,7 +236,8 @@ class LiveAgents:
         """Send a message: to an agent at the same server at once, to others over the network."""
         agent, receiver = one.agent, self._by_name[to]
         one.counts.sent += 1
-        self.actions.append(Action(at_fs, agent.name, {}, message, to))
+        if message not in agent.unlisted:
+            self.actions.append(Action(at_fs, agent.name, {}, message, to))
         arrives_fs: int | None = at_fs
         if agent.apart or receiver.agent.apart or agent.server != receiver.agent.server:
             least_fs = at_fs if agent.apart else at_fs + self._machine.way_fs(agent.server)

@@ -476,13 +476,18 @@ def silent_stations(config: Config, result: Result) -> list[str]:
     return sorted(offered, key=lambda name: -offered[name])
 
 
+_OF_VLANS = {"vlans", "port_vlan", "profile", "profiles"}  # in keys, of which a station's VLANs follow
+
+
 def stations_elsewhere(config: Config, result: Result) -> list[str]:
     """Return the stations to which others send from a VLAN that these stations are not in, in the servers' order.
 
-    Empty if wires between bridges join different VLANs, as they do with different native VLANs.
+    Empty if wires between bridges join different VLANs, as they do with different native VLANs, and where stations
+    may come into other VLANs while the run goes on.
     """
     wires = [port for bridge in bridges_of(config) for port in bridge.wires.values()]
-    if len({port.native_vlan for port in wires}) > 1:
+    is_set = any(_OF_VLANS & {*key.split(".")} for key in config.set_in_run)
+    if len({port.native_vlan for port in wires}) > 1 or is_set or config.control is not None:
         return []
     own, reached = {}, {}
     for name, vm in vms_of(servers_of(config)).items():
