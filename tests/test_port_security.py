@@ -110,3 +110,16 @@ def test_an_unknown_target_floods_no_address_in():
     came, result = passed([("b.vf0", UNKNOWN), ("b.vf0", "a.vf1"), *of_vfs(0)], {"most": 1})
     assert "a.vf0" in came
     assert "PORT_SECURITY" not in result.drops
+
+
+def test_what_floods_because_its_target_was_not_learned_is_said_to():
+    """Of a's addresses only that of its PF is let in, so what b sends to the others floods, though all send."""
+    config = config_with({
+        **TWO, "bridge": {"announce": True, "ports": {"a": {"port_security": {"most": 1}}}},
+        "workload": {"pattern": "flows", "flows": [["a.vf0", "b.vf0", "1Gbps"], ["b.vf0", "a.vf0", "1Gbps"]]},
+        "run": {"warmup": "0us", "duration": "1ms"},
+    })  # fmt: skip
+    result = simulate(config)
+    assert result.bridges[0].flooded_frames > 50
+    (said,) = (warning for warning in result.warnings if "did not know" in warning)
+    assert said.startswith("Port security keeps addresses out of the bridge's table; ")

@@ -451,6 +451,7 @@ def in_other_vlans(strangers: Sequence[str]) -> str:
 
 # Of addresses that no station's broadcast made known: it comes in one VLAN, and as far as VLANs let it.
 UNANNOUNCED = "Frames came in VLANs in which the stations that they are for had not announced themselves"
+KEPT_OUT = "Port security keeps addresses out of the bridge's table"
 
 
 def silent(stations: Sequence[str], outside: str) -> str:

@@ -522,7 +522,7 @@ def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
     if _announces(config, bridge):
         silent = [name for name in silent if name == UPLINK]  # the others were known at the start
         if not silent and not forgets and all(flow.to != UPLINK for flow in result.flows):
-            return words.UNANNOUNCED
+            return words.KEPT_OUT if bridge.drops.get("PORT_SECURITY") else words.UNANNOUNCED
     if not silent:
         return unlearned(bridge)
     return words.silent(silent, UPLINK) + (words.besides(unlearned(bridge)) if forgets else "")
