@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .check_profiles import check_named
 from .check_vms import check_vm_names
 from .control import MOST_MODULES, Control
 from .document import KeyPath
 from .findings import Findings, Part
-from .kinds import suggest
 from .model import Config
 from .profiles import vlans_of
 from .system import bridge_with
@@ -30,9 +30,8 @@ def check_control(config: Config, findings: Findings, parts: Sequence[Part]) -> 
     for name, at_fs in own.stops.items():
         if own.starts.get(name, -1) >= at_fs:
             findings.add(f"{name} is stopped before it is started", ("control", "stops", name))
-    for path, name in _profiles_named(config, own):
-        if name not in config.profiles:
-            findings.add(f"there is no profile {name}{suggest(name, config.profiles)}", path, besides=["profiles"])
+    for path, name in _profiles_named(own):
+        check_named(config, findings, path, name)
     vms = vms_of(part.server for part in parts)
     vlans = vlans_of(config.profiles)
     for at, entry in enumerate(config.vms):
@@ -54,10 +53,7 @@ def check_control(config: Config, findings: Findings, parts: Sequence[Part]) -> 
         findings.add(message, "control.way", "servers")
 
 
-def _profiles_named(config: Config, own: Control) -> Iterator[tuple[KeyPath, str]]:
-    for at, entry in enumerate(config.vms):
-        if entry.profile is not None:
-            yield ("vms", at, "profile"), entry.profile
+def _profiles_named(own: Control) -> Iterator[tuple[KeyPath, str]]:
     for at, change in enumerate(own.changes):
         yield ("control", "changes", at, "profile"), change.profile
         yield ("control", "changes", at, "becomes"), change.becomes

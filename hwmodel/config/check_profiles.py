@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .document import KeyPath
 from .findings import Findings, Part
+from .kinds import suggest
 from .model import Config
 from .system import bridge_with
 from .vms import Vm, vms_of
 
 
 def check_profiles(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
-    """Report VLANs of profiles that a station's wire does not carry, unless somebody configures it in the run."""
+    """Report profiles of VMs that are none, and VLANs that a station's wire lacks and nobody configures in the run."""
+    for index, entry in enumerate(config.vms):
+        if entry.profile is not None:
+            check_named(config, findings, ("vms", index, "profile"), entry.profile)
     servers = [part.server for part in parts]
     for vm in vms_of(servers).values() if config.profiles and config.control is None else ():
         own = vm.port.own_lines
@@ -25,6 +30,12 @@ def check_profiles(config: Config, findings: Findings, parts: Sequence[Part]) ->
                 findings_of.station(vm.port.name, "profile"),
             )  # fmt: skip
             findings_of.add(f"{where} lacks VLAN {vlan}, and nobody configures it there", key)
+
+
+def check_named(config: Config, findings: Findings, path: KeyPath, name: str) -> None:
+    """Report a profile that there is none of."""
+    if name not in config.profiles:
+        findings.add(f"there is no profile {name}{suggest(name, config.profiles)}", path, besides=["profiles"])
 
 
 def _lacking(config: Config, vm: Vm) -> Iterator[tuple[str, int]]:

@@ -47,7 +47,7 @@ def with_profiles(document: Document, stations: list[str]) -> Document:
     if isinstance(ports, list):
         list_stations(ports, stations)
         sound = {name for name in profiles if _is_sound(profiles[name])}
-        bindings = _bindings_in(document)
+        bindings = _bindings_in(document, profiles)
         for index, entry in enumerate(ports):
             if isinstance(entry, dict):
                 for key, value in bindings.get(str(entry.get("name")), {}).items():
@@ -128,15 +128,18 @@ def _of_system(document: Document, name: str) -> Any:
     return (document.data if document.whole is None else document.whole).get(name)
 
 
-def _bindings_in(document: Document) -> dict[str, dict[str, str]]:
-    """Return what stations of a document have because of their VMs: a profile, or one that they are yet to be given."""
+def _bindings_in(document: Document, profiles: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what stations of a document have because of their VMs: a profile, or one that they are yet to be given.
+
+    Of a profile that there is none of `vms` is told.
+    """
     vms, control = (_of_system(document, name) for name in ("vms", "control"))
     starts = control.get("starts") if isinstance(control, dict) else None
     binding = {} if control is None else {"binding": DYNAMIC}
     found = {}
     for vm in vms if isinstance(vms, list) else ():
         server, _, station = str(vm.get("at")).rpartition(".") if isinstance(vm, dict) else ("", "", "")
-        if server == document.part and isinstance(vm.get("profile"), str):
+        if server == document.part and isinstance(vm.get("profile"), str) and vm["profile"] in profiles:
             is_started = isinstance(starts, dict) and not starts.keys().isdisjoint((vm.get("name"), vm.get("at")))
             found[station] = binding if is_started else binding | {"profile": vm["profile"]}
     return found
