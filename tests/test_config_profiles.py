@@ -141,7 +141,7 @@ def test_a_circle_is_told_of_once():
         ("switch: {ports: [{name: vf0, profile: web}]}",
          ["c.yaml:1:39: switch.ports.vf0.profile: there is no profile web; `profiles` has none"]),
         ("profiles: {web: {vlans: [1]}}\nvms: [{name: w, at: vf0, profile: wep}]",
-         ["c.yaml:2:34: vms.w.profile: there is no profile wep (did you mean web?)"]),
+         ["c.yaml:2:35: vms.w.profile: there is no profile wep (did you mean web?)"]),
         ("profiles: {web: {rate_limit: 5}}\nswitch: {ports: [{name: vf0, profile: web}, {name: vf1, profile: web}]}",
          ["c.yaml:1:30: profiles.web.rate_limit: 5 has no unit; write a rate like 10Gbps"]),
         ("profiles: {web: {rate_limit: 5}}\nservers: [{name: a}, {name: b}]\nworkload: {pattern: ring}\n"
