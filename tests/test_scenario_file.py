@@ -260,9 +260,10 @@ def test_what_may_change_is_of_blocks_that_exist() -> None:
     """A pattern that matches no key of the resolved configuration would be a key that nobody can name."""
     config = config_from_mapping({"nic.strict": False, "profiles": {"web": {}},
                                   **BASE, "bridge": {"policy": [{"action": "deny"}]}, "switch": {
-        "acl": [{"action": "deny"}], "mirrors": [{"from": "vf0", "to": "vf1"}],
+        "acl": [{"action": "deny"}], "mirrors": [{"from": "vf0", "to": "vf1"}], "uplink": {"pvlan": "isolated"},
         "ports": [
             {"name": "vf0", "guards": ["ip"], "ips": ["10.0.0.1"], "receive_limit": "1Gbps", "drop_enable": [True],
+             "pvlan": "isolated",
              "profile": "web"}],
         "addresses": [{"mac": "02:00:00:00:77:01", "vlan": 1, "ports": ["vf0"]}]}})  # fmt: skip
     other = config_from_mapping({"nic": {"vfs": 2}})
@@ -274,9 +275,13 @@ def test_what_may_change_is_of_blocks_that_exist() -> None:
         {"nic": {"arbitration": {"classes": [{"percent": 100}]}}, "switch.ports.vf0.credits": {"refill": 9, "max": 99}}
     )
     of_legs = config_from_mapping({"nic": {"mode": "vswitch"}, "port": {"count": 2}, "host": {"virtual_switch": {
-        "bond": {"lacp": "fast", "mode": "l4_hash", "silent": ["p1"]}}}})  # fmt: skip
+        "bond": {"lacp": "fast", "mode": "l4_hash", "silent": ["p1"], "idle": ["p1"]}}}})  # fmt: skip
     of_pools = config_from_mapping({"switch": {"pool_filters": {}}})
-    every = (config, of_ports, of_drivers, of_classes, of_legs, of_pools)
+    of_learning = config_from_mapping(
+        {"nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"learning": {}}}, "driver": {"preset": "dpdk"},
+         "switch.ports.vf0.port_security": {"most": 3}}
+    )  # fmt: skip
+    every = (config, of_ports, of_drivers, of_classes, of_legs, of_pools, of_learning)
     resolved = {key for each in every for key in keys_within(each.resolved(), "")}
     for row in OF_ADAPTERS:
         assert any(row_of(key, (row,)) for key in resolved), row.key

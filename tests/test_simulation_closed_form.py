@@ -42,7 +42,8 @@ def test_next_steps_are_those_of_the_changed_configuration(path):
     assert len({step.key for step in found}) == len(found)
     # What the wire alone limits, comes from it at a rate, or stays in memory, none of these changes.
     assert found or path.stem in (
-        "switch_vn_tag", "wire_only", "vmdq_10g", "vswitch_dpdk", "vswitch_bond", "vswitch_segments", "pci_x_quad_port"
+        "switch_vn_tag", "wire_only", "vmdq_10g", "vswitch_dpdk", "vswitch_bond", "vswitch_segments", "pci_x_quad_port",
+        "profiles_start", "profiles_given_on", "profiles_supervisor",
     )  # fmt: skip
     for step in found:
         value = int(step.value) if step.value.isdecimal() else step.value

@@ -163,8 +163,8 @@ def test_flows_that_only_changes_bring_about_are_counted_as_those_from_the_start
         first = config_from_mapping(merged(ONE, MACHINES[name], {"run": {"warmup": "0ns", "duration": "60us"}}))
         chance = random.Random(f"flows {name}")
         drawn = [
-            one._replace(at_fs=6 * number * FS_PER_US, off=frozenset())  # a virtual switch has no functions that go
-            for number, one in enumerate(drawn_changes(first, chance, 8))
+            one._replace(at_fs=3 * number * FS_PER_US, off=frozenset())  # a virtual switch has no functions that go
+            for number, one in enumerate(drawn_changes(first, chance, 16))
         ]
         workload, changes = with_workloads(first, drawn)
         run = Run(first, workload, silent, changes=changes)
@@ -201,6 +201,7 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "nic.arbitration.pools": ("nic.arbitration.pools", "round_robin", {"nic": CLASSES}),
     "driver.refill": ("driver.refill", False, {}),
     "driver.vms.*.refill": ("driver.vms.vf1.refill", False, {}),
+    "host.virtual_switch.bond.idle": ("host.virtual_switch.bond.idle", ["p1"], VSWITCH),
     "host.virtual_switch.bond.silent": ("host.virtual_switch.bond.silent", ["p1"], VSWITCH),
     "switch.uplink.native_vlan": ("switch.uplink.native_vlan", 7, {}),
     "switch.uplink.vlans": ("switch.uplink.vlans", [1, 7], {}),

@@ -324,7 +324,8 @@ WRONG: list[tuple[str, list[str]]] = [
     ("[{name: web, at: vf0}]\nagents: {one: {core: wep, work: 1us, rules: []}}",
      ["c.yaml:3:22: agents.one.core: there is no wep at its server (did you mean web?)"]),
     ("[{name: web, at: vf0}]\nscenario: [{at: 1ms, set: {vms.web.at: vf1}}]",
-     ["c.yaml:3:28: scenario.0.set.vms.web.at: fixed while the machine runs (1ms)"]),
+     ["c.yaml:3:28: scenario.0.set.vms.web.at: fixed while the machine runs (1ms): who is attached where is so from "
+      "the start"]),
 ]  # fmt: skip
 
 

@@ -134,7 +134,9 @@ def of_ports(machine: Machine, ports: range) -> dict[str, int]:
     """Return the figures of some Ethernet ports, added up."""
     nic = machine.servers[0].nic
     macs, said = nic["port"]["mac"]["counts"][ports], nic["pauses"]["port"]["counts"][ports]
+    params = nic["port"]["mac"]["params"][ports]
     return {
+        "dead_wires": int((params["is_down"] - params["is_silent"]).sum()),
         "wire.tx_gbps": macs["tx_bytes"].sum(), "wire.rx_gbps": macs["rx_bytes"].sum(),
         "utilization.wire.tx": macs["tx_busy_fs"].sum(), "utilization.wire.rx": macs["rx_busy_fs"].sum(),
         "rx_pkts_nic": macs["good_frames"].sum(), "rx_bytes_nic": macs["good_bytes"].sum(),

@@ -22,7 +22,7 @@ TO_PORT, FROM_PORT = 1, 2  # of the option epb_flags of the pcapng draft, bits 0
 def passings(rows):
     """Build from (at_fs, frame_bytes, record, copy_kind, is_sent)."""
     at_fs, frame_bytes, record, copy_kind, is_sent = zip(*rows, strict=True)
-    columns = [np.zeros(len(rows)), frame_bytes, record, copy_kind, is_sent]
+    columns = [np.zeros(len(rows)), frame_bytes, record, copy_kind, is_sent, np.full(len(rows), -1)]
     return Passings(np.array(at_fs, np.int64), *(np.array(column, np.int32) for column in columns))
 
 

@@ -125,7 +125,7 @@ OF_STATIONS = (
     Operable("default", _IN_STATIONS, (check_pool_filters,)),
     Operable("trusted", (STATIONS, RULES, BRIDGES), (_limits("macs", "vlans"),)),
     Operable("guards", (STATIONS, RULES, BRIDGES)),
-    Operable("pvlan", _IN_STATIONS, (), is_fixed=_is_listed),
+    Operable("pvlan", _IN_STATIONS, (check_system_room,), is_fixed=_is_listed),
     Operable("port_security", (SECURED,), (check_virtual_switch,)),
     Operable("spoof_check", _IN_STATIONS, (), ("vlan_spoof_check",)),
     *(Operable(key, _IN_STATIONS, ())

@@ -146,7 +146,7 @@ def bridges_at(config: Config, server: Server) -> list[NamedBridge]:
 MOST_REMEMBERED = 4
 _BURST = parse_bytes(Port.model_fields["receive_burst_bytes"].default)
 # What each server's configuration has of the whole system.
-_OF_ALL = ("vms", "workload", "run", "scenario", "agents", "management")
+_OF_ALL = ("vms", "profiles", "workload", "run", "scenario", "agents", "management", "control")
 _lately: deque[tuple[Config, tuple[Server, ...]]] = deque(maxlen=MOST_REMEMBERED)
 
 

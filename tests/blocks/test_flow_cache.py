@@ -48,29 +48,29 @@ def test_a_table_holds_what_was_used_last(room):
 
 def test_stages_and_their_times():
     _, cache = idle_cache(1)
-    assert look_up(cache, 0) == MISS and cache.flow == 0
+    assert look_up(cache, 0, 0) == MISS and cache.flow == 0
     assert [time_of(cache, stage) for stage in (EXACT_HIT, WILDCARD_HIT, MISS)] == [5 * NS, 75 * NS, 9075 * NS]
     learn(cache, 0, 0)
-    assert look_up(cache, 0) == EXACT_HIT
+    assert look_up(cache, 0, 0) == EXACT_HIT
     for number in (1, 2):  # which push it out of the exact match
-        assert look_up(cache, number) == MISS
+        assert look_up(cache, number, 0) == MISS
         learn(cache, number, number)
-    assert look_up(cache, 0) == WILDCARD_HIT and look_up(cache, 0) == EXACT_HIT
+    assert look_up(cache, 0, 0) == WILDCARD_HIT and look_up(cache, 0, 0) == EXACT_HIT
     assert (cache.counts.exact_hits, cache.counts.wildcard_hits, cache.counts.misses) == (2, 1, 3)
 
 
 def test_a_stage_without_entries_takes_no_time():
     _, cache = idle_cache(exact_entries=0, wildcard_entries=0)
-    assert look_up(cache, 0) == MISS
+    assert look_up(cache, 0, 0) == MISS
     learn(cache, 0, cache.flow)
-    assert look_up(cache, 0) == MISS and time_of(cache, MISS) == 9000 * NS
+    assert look_up(cache, 0, 0) == MISS and time_of(cache, MISS) == 9000 * NS
 
 
 @pytest.mark.parametrize(("match", "stage"), [("ends", WILDCARD_HIT), ("connections", MISS)])
 def test_whom_a_wildcard_is_for(match, stage):
     _, cache = idle_cache(wildcard_match=match)
     learn(cache, 0, 0)
-    found = [(look_up(cache, 0), int(cache.flow)) for _ in range(40)]
+    found = [(look_up(cache, 0, 0), int(cache.flow)) for _ in range(40)]
     assert {flow for _, flow in found} == {0, 1, 2}
     first = next(at for at, (_, flow) in enumerate(found) if flow != 0)
     assert found[first][0] == stage

@@ -24,6 +24,7 @@ def with_header(nic, header):
     stored, octets = nic.headers.copy_header[0], bytes.fromhex(header)
     stored.n_bytes = len(octets)
     stored.octets[: len(octets)] = list(octets)
+    nic.traffic.copy_kind[0].port = 1 + VF1  # not the uplink's, behind which agents outside hear
     return stored
 
 
