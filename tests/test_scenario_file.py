@@ -259,7 +259,10 @@ def keys_within(value: Any, prefix: str) -> Iterator[str]:
 def test_what_may_change_is_of_blocks_that_exist() -> None:
     """A pattern that matches no key of the resolved configuration would be a key that nobody can name."""
     config = config_from_mapping({"nic.strict": False, "profiles": {"web": {}},
-                                  **BASE, "bridge": {"policy": [{"action": "deny"}]}, "switch": {
+                                  **BASE, "bridge": {
+        "policy": [{"action": "deny"}], "controls": {"adapter": {"guards": ["arp"]}},
+        "ports": {"adapter": {"pvlan": "isolated", "port_security": {"most": 3}}},
+        "mirrors": [{"from": "adapter", "to": "outside"}]}, "switch": {
         "acl": [{"action": "deny"}], "mirrors": [{"from": "vf0", "to": "vf1"}], "uplink": {"pvlan": "isolated"},
         "ports": [
             {"name": "vf0", "guards": ["ip"], "ips": ["10.0.0.1"], "receive_limit": "1Gbps", "drop_enable": [True],
