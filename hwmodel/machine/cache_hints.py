@@ -55,14 +55,15 @@ def prefetch_templates(nic, until_fs):
     for number in range(nic.params.n_ports):
         come = nic.wire[number].come
         for i in range(come.head, come.tail):
-            number_there = come.ring[i & come.mask].template
-            if number_there != CONTROL_FRAME:
-                prefetch(traffic.copy_kind[traffic.template[number_there].first_copy])
+            there = come.ring[i & come.mask].template
+            if there != CONTROL_FRAME and traffic.template[there].n_copies > 0:
+                prefetch(traffic.copy_kind[traffic.template[there].first_copy])
     for i in range(grants.head, grants.tail):
         number = grants.ring[i & grants.mask].template
-        if nic.params.has_virtual_switch == 0:  # else it is that of a copy for the wire
-            number = traffic.template[number].first_copy
-        prefetch(traffic.copy_kind[number])
+        if nic.params.has_virtual_switch:  # it is that of a copy for the wire
+            prefetch(traffic.copy_kind[number])
+        elif traffic.template[number].n_copies > 0:
+            prefetch(traffic.copy_kind[traffic.template[number].first_copy])
 
 
 @kernel
@@ -76,9 +77,10 @@ def prefetch_rings(nic, until_fs):
     for number in range(nic.params.n_ports):
         come = nic.wire[number].come
         for i in range(come.head, come.tail):
-            if come.ring[i & come.mask].template == CONTROL_FRAME:
+            there = come.ring[i & come.mask].template
+            if there == CONTROL_FRAME or traffic.template[there].n_copies == 0:
                 continue
-            kind = traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy]
+            kind = traffic.copy_kind[traffic.template[there].first_copy]
             if kind.function >= 0:  # of a copy for somebody here
                 queue = nic.rx_queue[nic.function[kind.function].params.first_queue]
                 prefetch(queue)

@@ -65,6 +65,7 @@ def test_each_look_asks_for_what_the_last_has_led_to_and_changes_nothing(monkeyp
     for nic in servers:
         for number in range(4):
             nic.traffic.template[number].first_copy = 10 + number
+            nic.traffic.template[number].n_copies = 1
         add_source(nic, 0, VF0, POISSON_SOURCE, targets=((1, 1), (3, 1)), next_at_fs=UNTIL_FS)
         add_source(nic, 1, VF1, POISSON_SOURCE, next_at_fs=UNTIL_FS + 1)  # too late to be asked for
         nic.wire[0].come.ring[0].template, nic.wire[0].come.tail = 2, 1
