@@ -120,6 +120,7 @@ BESIDE: Mapping[str, list[Any]] = {
 # What is wrong with these only beyond the capacities of a run, or with others that no value here meets.
 HARDLY_EVER_WRONG = {
     "switch.ports.*.groups",
+    "switch.ports.*.pvlan",
     "switch.ports.*.default_priority",
     "workload.mean_burst",
     "workload.burst_length",
