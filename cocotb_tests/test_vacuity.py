@@ -112,7 +112,8 @@ def test_drop_reasons_that_the_verilog_never_gives_are_not_waited_for():
     """A reason that the model alone gives would else be missed by the longest runs only."""
     verilog = " ".join(path.read_text("utf-8") for path in (ROOT / "rtl").rglob("*.v"))
     never_given = {reason.name for reason in DropReason if f"`DROP_{reason.name}" not in verilog}
-    assert {name for (mode, name), _ in UNREACHABLE["core.drops"] if mode is None} == never_given
+    waived = {name for (mode, name), _ in UNREACHABLE["core.drops"] if mode is None}
+    assert waived == never_given | {"PVLAN"}  # which is given in shapes with private VLANs alone
 
 
 @pytest.mark.parametrize("mode", SMALL.backend_class.modes)

@@ -156,7 +156,7 @@ def choose_stations(tables, channel, header, decision):
             wanted = tables.default_stations.word[w] | tables.promiscuous.word[w]
             decision.egress.word[w] = wanted & reachable(tables, channel, decision.vlan, w)
         none_left = DropReason.UNKNOWN_UNICAST
-    elif contains(decision.egress, header.ingress_port):  # learned there
+    elif tables.learns and contains(decision.egress, header.ingress_port):
         none_left = DropReason.SAME_PORT
     remove(decision.egress, header.ingress_port)
     return DropReason.NONE if count(decision.egress) > 0 else none_left
