@@ -386,7 +386,9 @@ def sender_of(nic, copy):
 def is_shut_for(nic, copy):
     """Tell whether a copy is for a port that its security has shut."""
     learned = nic.virtual_switch.learned
-    return learned.has_shut != 0 and learned.port[nic.traffic.copy_kind[copy.copy_kind].port].is_shut != 0
+    if nic.params.has_virtual_switch == 0 or learned.has_shut == 0:
+        return False
+    return learned.port[nic.traffic.copy_kind[copy.copy_kind].port].is_shut != 0
 
 
 @out_of_line
