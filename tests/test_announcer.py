@@ -20,12 +20,12 @@ from hwmodel.results import Result
 from hwmodel.simulation import simulate
 from hwmodel.wire.announcements import (
     gratuitous_arp,
-    internet_checksum,
     link_local_address,
     neighbour_advertisement,
     rarp,
 )
 from hwmodel.wire.control_words import told
+from hwmodel.wire.internet import internet_checksum
 from hwmodel.wire.pcap import PcapngWriter
 from hwmodel.wire.tags import build_header
 from tests.switch_cases import tshark_rows

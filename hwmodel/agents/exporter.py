@@ -12,7 +12,9 @@ from hwmodel.config.check_bridge_mirrors import collector_of
 from hwmodel.config.topology import Topology
 from hwmodel.rules.packets import TYPE_IPV4
 from hwmodel.wire.ethernet import FIRST_BRIDGE_ADDRESS
+from hwmodel.wire.internet import udp
 from hwmodel.wire.samples import (
+    EXPORTER_PORT,
     IPFIX_PORT,
     MOST_DATAGRAM_BYTES,
     SFLOW_PORT,
@@ -21,7 +23,6 @@ from hwmodel.wire.samples import (
     ipfix_message,
     packet_report,
     sflow_datagram,
-    udp,
 )
 
 _MOST_HEAD_BYTES = 100  # of a datagram, before its samples
@@ -51,7 +52,7 @@ class Exporter(Agent):
         """Tell of what has been sampled since the last time."""
         for payload in self._payloads(at):
             port = SFLOW_PORT if self._own.protocol == "sflow" else IPFIX_PORT
-            at.send_frame(self.frames[0], udp(self._ends, port, payload))
+            at.send_frame(self.frames[0], udp(self._ends, (EXPORTER_PORT, port), payload))
         at.wake(self._own.every_fs)
 
     def _payloads(self, at: Turn) -> Iterator[bytes]:

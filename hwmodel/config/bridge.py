@@ -12,7 +12,7 @@ from .bridge_flow_control import BridgeFlowControl
 from .bridge_mirrors import BridgeMirror
 from .bridge_samples import BridgeSampler
 from .kinds import Block, ByteCount, ByteRate, Duration, Listing, OrWord, Truth, Whole, Word, key
-from .names import IdKey, LogicalName, Name, PortOfBridge, ServerName, ethernet_ports
+from .names import OUTSIDE, IdKey, LogicalName, Name, PortOfBridge, ServerName, ethernet_ports
 from .port_security import PortSecurity
 from .private_vlan import PVLAN_FORM, PvlanClass
 from .switch import AclEntry, Guards, Switch, VlanId, VlanList
@@ -38,7 +38,6 @@ BRIDGE = "bridge"  # in `behind`: the bridge itself, not an extender
 ExtenderName = Annotated[str, ServerName("an extender")]
 Behind = Annotated[str, ServerName("an extender", BRIDGE)]
 ADAPTER = "adapter"  # the port of the one server that has no name
-OUTSIDE = "outside"
 BridgeKind = Literal["learning", "controlling"]
 PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE, with_wires=True)]
 

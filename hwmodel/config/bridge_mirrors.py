@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 from hwmodel.wire.remote_mirror import MOST_SESSION
 
 from .kinds import SparseBlock, Whole, Word, key
-from .names import LogicalName, Name
+from .names import OUTSIDE, LogicalName, Name
 from .switch import VlanId
 
 WayPassed = Literal["ingress", "egress", "both"]
-OUTSIDE = "outside"
 
 
 class BridgeMirror(SparseBlock):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from .bridge_mirrors import OUTSIDE
 from .kinds import Block, Duration, Truth, Whole, Word, key
-from .names import LogicalName, Name
+from .names import OUTSIDE, LogicalName, Name
 
 SampleProtocol = Literal["sflow", "ipfix"]
 

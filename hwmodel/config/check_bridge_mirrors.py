@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from hwmodel.wire.ethernet import FIRST_ADDRESS
 
-from .bridge_mirrors import OUTSIDE, BridgeMirror
+from .bridge_mirrors import BridgeMirror
 from .bridge_ports import PhysicalPort
 from .bridge_samples import BridgeSampler
 from .document import KeyPath
 from .findings import Findings
 from .kinds import suggest
+from .names import OUTSIDE
 from .switch import outside_mac
 from .topology import Topology
 from .vms import first_ips

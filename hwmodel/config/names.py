@@ -13,6 +13,7 @@ from .kinds import Kind, Whole, shown, suggest, wrong
 
 MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
 UPLINK = "uplink"
+OUTSIDE = "outside"  # the port of a bridge to stations beyond all bridges
 MOST_CORES = 1024  # of a host
 CoreNumber = Annotated[int, Whole(0, MOST_CORES - 1, what="a core of the host")]
 _PORT = f"p[0-{MOST_PORTS - 1}]"

@@ -6,9 +6,10 @@ frame share them: RFC 791, RFC 2784 with RFC 2890 (GRE, sequence number), draft-
 
 from __future__ import annotations
 
+from hwmodel.rules.packets import IPV4_BYTES
 from hwmodel.rules.switch_modes import C_TAG, TYPE_BYTES
 
-IPV4_BYTES, GRE_BYTES, ERSPAN_BYTES = 20, 8, 8
+GRE_BYTES, ERSPAN_BYTES = 8, 8
 _ADDRESSES_BYTES = 12
 
 # The longest head: addresses, C-TAG, type, and what follows.

@@ -23,6 +23,7 @@ from hwmodel.rules.packets import (
     TYPE_IPV6,
 )
 from hwmodel.wire.ethernet import BROADCAST_MAC, format_mac, mac_to_bytes
+from hwmodel.wire.internet import internet_checksum
 
 RARP_TYPE = 0x8035
 # Where frames to all nodes of a link go (RFC 2464 7), and their IPv6 address.
@@ -78,14 +79,6 @@ def link_local_address(mac: int) -> IPv6Address:
     """Return the address of the link that an interface makes of its MAC address (RFC 4291, appendix A)."""
     own = (mac >> 24) << 40 | 0xFFFE << 24 | mac & 0xFF_FFFF
     return IPv6Address(LINK_LOCAL << 64 | own ^ EUI64_FLIP)
-
-
-def internet_checksum(data: bytes) -> int:
-    """Return the checksum of IP and ICMP (RFC 1071) over an even number of bytes."""
-    total = sum(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
 
 
 _ARP_WORDS: Mapping[int, str] = {_REQUEST: "ARP request", _REVERSE_REQUEST: "RARP request"}

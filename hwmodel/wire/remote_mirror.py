@@ -8,33 +8,18 @@ from __future__ import annotations
 import struct
 from ipaddress import IPv4Address
 
-from hwmodel.rules.remote_mirror import IPV4_BYTES, VERSION, VERSION_PLACE
+from hwmodel.rules.packets import IPV4_BYTES
+from hwmodel.rules.remote_mirror import VERSION, VERSION_PLACE
 from hwmodel.rules.switch_modes import C_TAG
 from hwmodel.wire.ethernet import EtherType
+from hwmodel.wire.internet import ipv4
 from hwmodel.wire.tags import build_header, parse_header, tag_of
 
 GRE, ERSPAN_TYPE = 47, 0x88BE
 _HAS_SEQUENCE = 0x1000
-_TTL = 64
-_DONT_FRAGMENT = 0x4000
 _WITHOUT_LENGTH = bytes.fromhex("0800 4500 0000")  # the type, and how an IPv4 header begins whose length is to come
 _OURS = bytes([GRE]) + ERSPAN_TYPE.to_bytes(2, "big")
 MOST_SESSION = 1023
-
-
-def checksum(header: bytes) -> int:
-    """Return the Internet checksum of a header of whole words (RFC 1071)."""
-    total: int = sum(struct.unpack(f">{len(header) // 2}H", header))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
-
-
-def ipv4(source: IPv4Address, destination: IPv4Address, protocol: int, n_behind: int) -> bytes:
-    """Return an IPv4 header without options for `n_behind` bytes, not to be fragmented, with its checksum."""
-    head = struct.pack(">BBHHHBB", 0x45, 0, IPV4_BYTES + n_behind, 0, _DONT_FRAGMENT, _TTL, protocol)
-    ends = source.packed + destination.packed
-    return head + checksum(head + b"\0\0" + ends).to_bytes(2, "big") + ends
 
 
 def encapsulation(macs: tuple[int, int], vlan: int, ips: tuple[IPv4Address, IPv4Address], session: int) -> bytes:
@@ -44,7 +29,7 @@ def encapsulation(macs: tuple[int, int], vlan: int, ips: tuple[IPv4Address, IPv4
     """
     source, destination = macs
     header = build_header(destination, source, EtherType.IPV4, [tag_of(C_TAG, vid=vlan)])
-    ip = bytearray(ipv4(*ips, GRE, 0))
+    ip = bytearray(ipv4(ips, GRE, 0))
     ip[2:4] = ip[10:12] = bytes(2)
     gre = struct.pack(">HHI", _HAS_SEQUENCE, ERSPAN_TYPE, 0)
     return header + bytes(ip) + gre + struct.pack(">II", VERSION << VERSION_PLACE | session, 0)
@@ -57,5 +42,5 @@ def sealed(frame: bytes, sequence: int) -> bytes:
     if frame[at - 2 : at + 4] != _WITHOUT_LENGTH or frame[at + 9 : at + 10] + frame[gre + 2 : gre + 4] != _OURS:
         return frame
     ends = IPv4Address(frame[at + 12 : at + 16]), IPv4Address(frame[at + 16 : gre])
-    ip = ipv4(*ends, GRE, len(frame) - gre)
+    ip = ipv4(ends, GRE, len(frame) - gre)
     return frame[:at] + ip + frame[gre : gre + 4] + sequence.to_bytes(4, "big") + frame[gre + 8 :]

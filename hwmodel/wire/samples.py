@@ -14,9 +14,7 @@ from typing import NamedTuple
 
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import FS_PER_MS, FS_PER_S
-from hwmodel.wire.remote_mirror import checksum, ipv4
 
-UDP = 17
 SFLOW_PORT, IPFIX_PORT = 6343, 4739  # IANA
 EXPORTER_PORT = 49152  # the first of those that nobody has (IANA)
 MOST_DATAGRAM_BYTES = 1400  # sFlow version 5: the most by default
@@ -70,16 +68,6 @@ class Told(NamedTuple):
     pool: int
     frame_bytes: int
     head: bytes
-
-
-def udp(ends: tuple[IPv4Address, IPv4Address], port: int, payload: bytes) -> bytes:
-    """Return a packet of UDP over IPv4, from an exporter to a collector's port, with its checksums."""
-    length = 8 + len(payload)
-    head = struct.pack(">HHH", EXPORTER_PORT, port, length)
-    pseudo = ends[0].packed + ends[1].packed + struct.pack(">BBH", 0, UDP, length)
-    whole = pseudo + head + b"\0\0" + payload
-    check = checksum(whole + b"\0" * (len(whole) % 2)) or 0xFFFF
-    return ipv4(*ends, UDP, length) + head + check.to_bytes(2, "big") + payload
 
 
 # ---- sFlow ----
